@@ -1,0 +1,53 @@
+# make              every program for the backend this machine can run       make train_grpo   just one
+# make test         every test                                               make sanitize     the same under ASan + UBSan
+# make check        format, lint, budgets, gcc and clang                     make bench        micro-benchmarks beside their limits
+# make help         this text                                                make clean        remove what was built
+# BACKEND=cpu|cuda|emu forces a backend, PRECISION=FP32|BF16 the storage type, CC=gcc|clang the compiler.
+CC        := $(if $(filter default,$(origin CC)),cc,$(CC))
+NVCC      ?= $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
+GPU_ARCH  ?= $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | sort -n | sed -n '1s/^\([0-9]*\)\.\([0-9]*\).*/sm_\1\2/p')
+BACKEND   ?= $(if $(and $(NVCC),$(GPU_ARCH)),cuda,cpu)
+PRECISION ?= $(if $(filter cuda,$(BACKEND)),BF16,FP32)
+ifeq ($(filter $(BACKEND),cpu cuda emu),)
+$(error BACKEND=$(BACKEND) is none of cpu, cuda, emu)
+endif
+ifeq ($(filter $(PRECISION),FP32 BF16),)
+$(error PRECISION=$(PRECISION) is none of FP32, BF16)
+endif
+
+PROGRAMS  := train_grpo rollout train_sft prepare grade parquet_cat
+TESTS     := $(basename $(notdir $(wildcard test/test_*.c)))
+VARIANT   ?= $(BACKEND)-$(PRECISION)-$(notdir $(firstword $(CC)))
+BUILD     := build/$(VARIANT)
+
+OPTIMIZE  ?= -O3 -march=native
+# No -ffast-math: isfinite must work. Contraction to fma is asked for by name because -std=c11 turns it off.
+CFLAGS    += -std=c11 -D_GNU_SOURCE -D$(PRECISION) -g $(OPTIMIZE) -ffp-contract=fast -fno-math-errno -fopenmp \
+             -Wall -Wextra -Wshadow -Werror -I. -isystem /usr/include/flint -MMD -MP
+LDLIBS    += -Wl,--as-needed -ljansson -lutf8proc -lz -lzstd -llz4 -lsnappy -lbrotlidec -lflint-arb -lflint -lm
+
+$(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found))
+
+all: $(PROGRAMS)
+# The top-level programs are valid C11 under a .cu name; the backend they run on is one object file, chosen here.
+$(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); $(CC) $(CFLAGS) -x c -c $< -o $@
+$(BUILD)/%.o: %.c             ; @mkdir -p $(@D); $(CC) $(CFLAGS) -c $< -o $@
+BACKEND_OBJECT := $(BUILD)/llmc/backend_$(BACKEND).o
+LINK = $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+# Relinked when the variant changes, so that ./train_grpo is always what was asked for last.
+$(shell mkdir -p build; echo '$(VARIANT)' | cmp -s - build/variant || echo '$(VARIANT)' > build/variant)
+LINK_PROGRAM = $(CC) $(CFLAGS) $(filter %.o,$^) $(LDLIBS) -o $@
+train_grpo rollout train_sft: %: $(BUILD)/%.o $(BACKEND_OBJECT) build/variant ; $(LINK_PROGRAM)
+prepare parquet_cat: %: $(BUILD)/data/%.o build/variant                       ; $(LINK_PROGRAM)
+grade: $(BUILD)/grade.o build/variant                                         ; $(LINK_PROGRAM)
+$(BUILD)/test/%: $(BUILD)/test/%.o $(BACKEND_OBJECT)                          ; $(LINK)
+$(BUILD)/dev/%: $(BUILD)/dev/%.o $(BACKEND_OBJECT)                            ; $(LINK)
+
+test: $(addprefix $(BUILD)/test/,$(TESTS)) $(PROGRAMS)
+	@sh test/run.sh $(BUILD)/test
+help: ; @sed -n 's/^# \{0,1\}//p;/^[^#]/q' Makefile
+clean: ; rm -rf build $(PROGRAMS)
+.PHONY: all test help clean
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,59 @@
+// CPU body of ../device.h: the device is this process's own memory.
+#pragma once
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "../device.h"
+
+void device_init(void) {}
+const char *device_name(void) {
+    static char name[64];
+    snprintf(name, sizeof(name), "cpu (%d threads, %d-bit vectors)", omp_get_max_threads(), SIMD_WIDTH * 32);
+    return name;
+}
+size_t device_memory_bytes(void) {
+    FILE *file = fopen("/proc/meminfo", "r");
+    size_t kib = 0;
+    char line[256];
+    while (file && fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1) { break; }
+    }
+    if (file) { fclose(file); }
+    return kib ? kib * 1024 : (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+typedef struct Allocation {
+    struct Allocation *next;
+    void *memory;
+} Allocation;
+static Allocation *allocations;
+
+void *device_alloc(const char *what, size_t bytes) {
+    size_t huge = (size_t)2 << 20, align = bytes >= huge ? huge : 64; // big blocks on huge pages: fewer TLB misses in gemv
+    size_t rounded = (bytes + align - 1) / align * align;
+    Allocation *allocation = (Allocation *)malloc(sizeof(Allocation));
+    void *memory = aligned_alloc(align, rounded ? rounded : align);
+    if (!memory || !allocation) {
+        fprintf(stderr, "error: out of memory: %zu bytes for %s\n", bytes, what);
+        exit(EXIT_FAILURE);
+    }
+    if (align == huge) { madvise(memory, rounded, MADV_HUGEPAGE); }
+    memset(memory, 0, rounded ? rounded : align);
+    *allocation = (Allocation){allocations, memory};
+    allocations = allocation;
+    return memory;
+}
+void device_shutdown(void) {
+    while (allocations) {
+        Allocation *next = allocations->next;
+        free(allocations->memory);
+        free(allocations);
+        allocations = next;
+    }
+}
+void device_zero(void *memory, size_t bytes) { memset(memory, 0, bytes); }
+void device_upload(void *to_device, const void *from_host, size_t bytes) { memcpy(to_device, from_host, bytes); }
+void device_download(void *to_host, const void *from_device, size_t bytes) { memcpy(to_host, from_device, bytes); }
+void device_copy(void *to_device, const void *from_device, size_t bytes) { memcpy(to_device, from_device, bytes); }
