@@ -1,2 +1,2 @@
 // The CPU backend, one object file: a program linked with it computes on the host.
-#include "cpu/device.h"
+#include "llmc/cpu/device.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "../device.h"
+#include "llmc/device.h"
 
 void device_init(void) {}
 const char *device_name(void) {

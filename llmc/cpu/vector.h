@@ -1,0 +1,52 @@
+// vector: the widest registers of the processor as one type, written with the compilers' vector extension so that the same
+// kernel compiles for AVX-512, AVX and NEON. Reductions have one fixed order; exp is a polynomial that every op shares.
+#pragma once
+#include <math.h>
+#include "llmc/dtype.h"
+
+typedef float Vector __attribute__((vector_size(SIMD_WIDTH * 4)));
+typedef float VectorUnaligned __attribute__((vector_size(SIMD_WIDTH * 4), aligned(4), may_alias));
+typedef int32_t VectorInt __attribute__((vector_size(SIMD_WIDTH * 4)));
+typedef uint16_t VectorHalf __attribute__((vector_size(SIMD_WIDTH * 2), aligned(2), may_alias));
+typedef uint32_t VectorWord __attribute__((vector_size(SIMD_WIDTH * 4)));
+
+static inline Vector vector_splat(float x) { return (Vector){0} + x; }
+static inline Vector vector_load(const float *p) { return *(const VectorUnaligned *)p; }
+static inline void vector_store(float *p, Vector x) { *(VectorUnaligned *)p = x; }
+static inline Vector vector_select(VectorInt mask, Vector a, Vector b) { return (Vector)((mask & (VectorInt)a) | (~mask & (VectorInt)b)); }
+static inline Vector vector_max(Vector a, Vector b) { return vector_select(a > b, a, b); }
+
+static inline float vector_sum(Vector x) { // halves onto halves: a fixed tree
+    float lane[SIMD_WIDTH];
+    vector_store(lane, x);
+    for (int width = SIMD_WIDTH / 2; width > 0; width /= 2) {
+        for (int i = 0; i < width; i++) { lane[i] += lane[i + width]; }
+    }
+    return lane[0];
+}
+static inline float vector_max_lane(Vector x) {
+    float lane[SIMD_WIDTH];
+    vector_store(lane, x);
+    for (int i = 1; i < SIMD_WIDTH; i++) { lane[0] = lane[i] > lane[0] ? lane[i] : lane[0]; }
+    return lane[0];
+}
+
+// e^x to within 2 units in the last place: x = n ln2 + r with |r| <= ln2 / 2, a degree-6 polynomial for e^r, n into the exponent.
+// Arguments are clamped to [-87.3, 88]: the smallest result is 1.2e-38, so exp(-infinity) must be masked by the caller where zero matters.
+static inline Vector vector_exp(Vector x) {
+    x = vector_select(x < -87.3f, vector_splat(-87.3f), x);
+    x = vector_select(x > 88.0f, vector_splat(88.0f), x);
+    Vector shifted = x * 1.44269504f + 12582912.0f; // adding 1.5 * 2^23 rounds to the nearest integer
+    Vector n = shifted - 12582912.0f;
+    Vector r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    Vector p = vector_splat(1.3888889e-3f);
+    p = p * r + 8.3333333e-3f;
+    p = p * r + 4.1666667e-2f;
+    p = p * r + 1.6666667e-1f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    VectorInt exponent = ((VectorInt)shifted - 0x4B400000 + 127) << 23;
+    return p * (Vector)exponent;
+}
