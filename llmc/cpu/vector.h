@@ -16,6 +16,22 @@ static inline void vector_store(float *p, Vector x) { *(VectorUnaligned *)p = x;
 static inline Vector vector_select(VectorInt mask, Vector a, Vector b) { return (Vector)((mask & (VectorInt)a) | (~mask & (VectorInt)b)); }
 static inline Vector vector_max(Vector a, Vector b) { return vector_select(a > b, a, b); }
 
+// SIMD_WIDTH elements of floatX as fp32, and back with one rounding (to nearest even; a NaN stays a NaN).
+static inline Vector vector_load_x(const floatX *p) {
+    if (sizeof(floatX) == sizeof(float)) { return *(const VectorUnaligned *)p; }
+    return (Vector)(__builtin_convertvector(*(const VectorHalf *)p, VectorWord) << 16);
+}
+static inline void vector_store_x(floatX *p, Vector x) {
+    if (sizeof(floatX) == sizeof(float)) {
+        *(VectorUnaligned *)p = x;
+        return;
+    }
+    VectorWord bits = (VectorWord)x, rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+    VectorInt number = x == x;
+    rounded = (rounded & (VectorWord)number) | (((bits >> 16) | 0x40u) & ~(VectorWord)number);
+    *(VectorHalf *)p = __builtin_convertvector(rounded, VectorHalf);
+}
+
 static inline float vector_sum(Vector x) { // halves onto halves: a fixed tree
     float lane[SIMD_WIDTH];
     vector_store(lane, x);
