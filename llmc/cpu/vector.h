@@ -31,6 +31,10 @@ static inline void vector_store_x(floatX *p, Vector x) {
     rounded = (rounded & (VectorWord)number) | (((bits >> 16) | 0x40u) & ~(VectorWord)number);
     *(VectorHalf *)p = __builtin_convertvector(rounded, VectorHalf);
 }
+static inline Vector vector_sqrt(Vector x) {
+    for (int i = 0; i < SIMD_WIDTH; i++) { x[i] = sqrtf(x[i]); } // becomes one instruction
+    return x;
+}
 
 static inline float vector_sum(Vector x) { // halves onto halves: a fixed tree
     float lane[SIMD_WIDTH];
