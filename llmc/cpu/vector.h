@@ -36,6 +36,23 @@ static inline Vector vector_sqrt(Vector x) {
     return x;
 }
 
+// The same for the last, shorter piece of a row: lanes from `count` on are zero, and not written.
+static inline Vector vector_load_x_part(const floatX *p, int count) {
+    if (count >= SIMD_WIDTH) { return vector_load_x(p); }
+    floatX lane[SIMD_WIDTH] = {0};
+    memcpy(lane, p, (size_t)count * sizeof(floatX));
+    return vector_load_x(lane);
+}
+static inline void vector_store_x_part(floatX *p, Vector x, int count) {
+    if (count >= SIMD_WIDTH) {
+        vector_store_x(p, x);
+        return;
+    }
+    floatX lane[SIMD_WIDTH];
+    vector_store_x(lane, x);
+    memcpy(p, lane, (size_t)count * sizeof(floatX));
+}
+
 static inline float vector_sum(Vector x) { // halves onto halves: a fixed tree
     float lane[SIMD_WIDTH];
     vector_store(lane, x);
