@@ -15,15 +15,28 @@
     #define LLMC_INLINE static inline
 #endif
 
-// How many floats the widest vector register of the target holds; kernels of the CPU backend are written over it.
+// How many floats the widest vector register of the target holds, and the lanes that interleave the lower and the upper halves of two of them;
+// kernels of the CPU backend are written over it.
 #if defined(__AVX512F__)
-enum { SIMD_WIDTH = 16, SIMD_REGISTERS = 32 };
+enum { SIMD_WIDTH = 16,
+       SIMD_REGISTERS = 32 };
+    #define SIMD_ZIP_LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+    #define SIMD_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #elif defined(__AVX__)
-enum { SIMD_WIDTH = 8, SIMD_REGISTERS = 16 };
+enum { SIMD_WIDTH = 8,
+       SIMD_REGISTERS = 16 };
+    #define SIMD_ZIP_LOW  0, 8, 1, 9, 2, 10, 3, 11
+    #define SIMD_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
 #elif defined(__aarch64__)
-enum { SIMD_WIDTH = 4, SIMD_REGISTERS = 32 };
+enum { SIMD_WIDTH = 4,
+       SIMD_REGISTERS = 32 };
+    #define SIMD_ZIP_LOW  0, 4, 1, 5
+    #define SIMD_ZIP_HIGH 2, 6, 3, 7
 #else
-enum { SIMD_WIDTH = 4, SIMD_REGISTERS = 16 };
+enum { SIMD_WIDTH = 4,
+       SIMD_REGISTERS = 16 };
+    #define SIMD_ZIP_LOW  0, 4, 1, 5
+    #define SIMD_ZIP_HIGH 2, 6, 3, 7
 #endif
 
 LLMC_INLINE float bf16_to_float(uint16_t bits) {
@@ -43,7 +56,7 @@ LLMC_INLINE uint16_t bf16_from_float(float f) { // round to nearest even; a NaN 
 typedef float floatX;
 LLMC_INLINE float to_float(floatX x) { return x; }
 LLMC_INLINE floatX to_floatX(float x) { return x; }
-    #define FLOATX_NAME "fp32"
+    #define FLOATX_NAME        "fp32"
     #define FLOATX_SAFETENSORS "F32"
 #else
 typedef struct {
@@ -55,6 +68,6 @@ LLMC_INLINE floatX to_floatX(float f) {
     x.bits = bf16_from_float(f);
     return x;
 }
-    #define FLOATX_NAME "bf16"
+    #define FLOATX_NAME        "bf16"
     #define FLOATX_SAFETENSORS "BF16"
 #endif

@@ -10,7 +10,7 @@ typedef int32_t VectorInt __attribute__((vector_size(SIMD_WIDTH * 4)));
 typedef uint16_t VectorHalf __attribute__((vector_size(SIMD_WIDTH * 2), aligned(2), may_alias));
 typedef uint32_t VectorWord __attribute__((vector_size(SIMD_WIDTH * 4)));
 
-static inline Vector vector_splat(float x) { return (Vector){0} + x; }
+static inline Vector vector_splat(float x) { return x - (Vector){0}; } // x - 0 is x to the bit, and no instruction; 0 + x is neither
 static inline Vector vector_load(const float *p) { return *(const VectorUnaligned *)p; }
 static inline void vector_store(float *p, Vector x) { *(VectorUnaligned *)p = x; }
 static inline Vector vector_select(VectorInt mask, Vector a, Vector b) { return (Vector)((mask & (VectorInt)a) | (~mask & (VectorInt)b)); }
@@ -31,6 +31,7 @@ static inline void vector_store_x(floatX *p, Vector x) {
     rounded = (rounded & (VectorWord)number) | (((bits >> 16) | 0x40u) & ~(VectorWord)number);
     *(VectorHalf *)p = __builtin_convertvector(rounded, VectorHalf);
 }
+
 static inline Vector vector_sqrt(Vector x) {
     for (int i = 0; i < SIMD_WIDTH; i++) { x[i] = sqrtf(x[i]); } // becomes one instruction
     return x;
@@ -51,6 +52,27 @@ static inline void vector_store_x_part(floatX *p, Vector x, int count) {
     floatX lane[SIMD_WIDTH];
     vector_store_x(lane, x);
     memcpy(p, lane, (size_t)count * sizeof(floatX));
+}
+static inline Vector vector_load_part(const float *p, int count) {
+    if (count >= SIMD_WIDTH) { return vector_load(p); }
+    float lane[SIMD_WIDTH] = {0};
+    memcpy(lane, p, (size_t)count * sizeof(float));
+    return vector_load(lane);
+}
+static inline void vector_store_part(float *p, Vector x, int count) {
+    memcpy(p, &x, (size_t)(count < SIMD_WIDTH ? count : SIMD_WIDTH) * sizeof(float));
+}
+
+// Rows become columns: log2(width) rounds that interleave each row of the upper half with its partner of the lower half.
+static inline __attribute__((always_inline)) void vector_transpose(Vector row[SIMD_WIDTH]) {
+    for (int round = 1; round < SIMD_WIDTH; round *= 2) {
+        Vector next[SIMD_WIDTH];
+        for (int i = 0; i < SIMD_WIDTH / 2; i++) {
+            next[2 * i] = __builtin_shufflevector(row[i], row[i + SIMD_WIDTH / 2], SIMD_ZIP_LOW);
+            next[2 * i + 1] = __builtin_shufflevector(row[i], row[i + SIMD_WIDTH / 2], SIMD_ZIP_HIGH);
+        }
+        for (int i = 0; i < SIMD_WIDTH; i++) { row[i] = next[i]; }
+    }
 }
 
 static inline float vector_sum(Vector x) { // halves onto halves: a fixed tree
