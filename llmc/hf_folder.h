@@ -48,7 +48,11 @@ static inline bool hf_folder_copy_config(const char *to_dir, const char *from_di
     snprintf(from, sizeof(from), "%s/config.json", from_dir);
     snprintf(to, sizeof(to), "%s/config.json", to_dir);
     json_t *json = json_read(from, error);
-    if (!json) { return false; }
+    if (!json_is_object(json)) {
+        if (json) { error_set(error, "%s: an object is wanted, found %s", from, json_excerpt(json).text); }
+        json_decref(json);
+        return false;
+    }
     if (json_object_get(json, "dtype")) { json_object_set_new(json, "dtype", json_string(dtype)); }
     if (json_object_get(json, "torch_dtype") || !json_object_get(json, "dtype")) { json_object_set_new(json, "torch_dtype", json_string(dtype)); }
     bool ok = hf_folder_write_json(to, json, error);

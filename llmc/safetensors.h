@@ -69,11 +69,12 @@ typedef struct {
 } SafetensorsFolder;
 
 static inline void safetensors_close(SafetensorsFolder *folder) {
+    if (!folder) { return; }
     for (size_t i = 0; i < folder->count; i++) { free(folder->tensors[i].name); }
     for (int i = 0; i < folder->file_count; i++) { close(folder->files[i].descriptor); }
     free(folder->tensors);
     free(folder->files);
-    *folder = (SafetensorsFolder){0};
+    free(folder);
 }
 
 // "[896, 64]", for errors
@@ -272,35 +273,32 @@ static inline bool safetensors_open_shards(SafetensorsFolder *folder, const char
 }
 
 // ---- opening
-static inline bool safetensors_finish_open(SafetensorsFolder *folder, bool ok) {
-    if (!ok) {
-        safetensors_close(folder);
-    } else if (folder->count) {
-        qsort(folder->tensors, folder->count, sizeof(*folder->tensors), safetensors_by_name);
-    }
-    return ok;
-}
-// One file. After false nothing is left open.
-static inline bool safetensors_open_file(SafetensorsFolder *folder, const char *path, Error *error) {
-    *folder = (SafetensorsFolder){0};
-    snprintf(folder->path, sizeof(folder->path), "%s", path);
-    return safetensors_finish_open(folder, safetensors_add_file(folder, path, error));
-}
-// A model's folder: model.safetensors when it is there (as Transformers prefers it), else the shards of the index.
-static inline bool safetensors_open_folder(SafetensorsFolder *folder, const char *dir, Error *error) {
-    char single[1100], index_path[1100];
+static inline bool safetensors_add_folder(SafetensorsFolder *folder, const char *dir, Error *error) {
+    char single[1200], index_path[1200];
     snprintf(single, sizeof(single), "%s/model.safetensors", dir);
     snprintf(index_path, sizeof(index_path), "%s/model.safetensors.index.json", dir);
-    if (file_exists(single)) { return safetensors_open_file(folder, single, error); }
-    *folder = (SafetensorsFolder){0};
-    snprintf(folder->path, sizeof(folder->path), "%s", dir);
+    if (file_exists(single)) { return safetensors_add_file(folder, single, error); } // preferred by Transformers too
     if (!file_exists(index_path)) {
         return error_set(error, "%s: holds neither model.safetensors nor model.safetensors.index.json (weights in other formats are not read)", dir);
     }
     json_t *index = json_read(index_path, error);
     bool ok = index && safetensors_open_shards(folder, dir, index_path, index, error);
     json_decref(index);
-    return safetensors_finish_open(folder, ok);
+    return ok;
+}
+// `path` is a model's folder (model.safetensors, or the shards of model.safetensors.index.json) or one file of any name.
+// NULL with an error, and nothing left open, when anything about it is wrong; otherwise for safetensors_close.
+static inline SafetensorsFolder *safetensors_open(const char *path, Error *error) {
+    SafetensorsFolder *folder = (SafetensorsFolder *)host_alloc(sizeof(*folder));
+    snprintf(folder->path, sizeof(folder->path), "%s", path);
+    struct stat status;
+    bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    if (is_folder ? safetensors_add_folder(folder, path, error) : safetensors_add_file(folder, path, error)) {
+        if (folder->count) { qsort(folder->tensors, folder->count, sizeof(*folder->tensors), safetensors_by_name); }
+        return folder;
+    }
+    safetensors_close(folder);
+    return NULL;
 }
 
 // ---- looking up and reading
@@ -312,24 +310,22 @@ static inline const SafetensorsTensor *safetensors_find(const SafetensorsFolder 
 static inline bool safetensors_dtype_has_floats(SafetensorsDtype dtype) {
     return dtype == SAFETENSORS_F32 || dtype == SAFETENSORS_BF16 || dtype == SAFETENSORS_F16;
 }
-// The tensor of this name if it has this shape and can be read as floats; otherwise NULL and an error with what was found.
-static inline const SafetensorsTensor *safetensors_expect(const SafetensorsFolder *folder, const char *name, int rank, const int64_t *shape, Error *error) {
+// Whether there is a tensor of this name and shape, (rows, columns) or with columns = 0 (rows), that can be read as floats; if
+// not, the error says what was found.
+static inline bool safetensors_check_shape(const SafetensorsFolder *folder, const char *name, int rows, int columns, Error *error) {
     const SafetensorsTensor *tensor = safetensors_find(folder, name);
+    const int64_t shape[2] = {rows, columns};
+    const int rank = columns ? 2 : 1;
     SafetensorsShapeText wanted = safetensors_shape_text(rank, shape);
-    if (!tensor) {
-        error_set(error, "%s: tensor %s is missing: shape %s is wanted", folder->path, name, wanted.text);
-        return NULL;
-    }
+    if (!tensor) { return error_set(error, "%s: tensor %s is missing: shape %s is wanted", folder->path, name, wanted.text); }
     const char *path = folder->files[tensor->file].path;
-    if (tensor->rank != rank || (rank && memcmp(tensor->shape, shape, (size_t)rank * sizeof(*shape)) != 0)) {
-        error_set(error, "%s: tensor %s has shape %s: %s is wanted", path, name, safetensors_shape_text(tensor->rank, tensor->shape).text, wanted.text);
-        return NULL;
+    if (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof(*shape)) != 0) {
+        return error_set(error, "%s: tensor %s has shape %s: %s is wanted", path, name, safetensors_shape_text(tensor->rank, tensor->shape).text, wanted.text);
     }
     if (!safetensors_dtype_has_floats(tensor->dtype)) {
-        error_set(error, "%s: tensor %s has dtype %s: F32, BF16 or F16 is wanted", path, name, safetensors_dtypes[tensor->dtype].name);
-        return NULL;
+        return error_set(error, "%s: tensor %s has dtype %s: F32, BF16 or F16 is wanted", path, name, safetensors_dtypes[tensor->dtype].name);
     }
-    return tensor;
+    return true;
 }
 // `bytes` raw bytes of a tensor from its byte `first` on (little-endian, as every supported machine is).
 static inline bool safetensors_read_bytes(void *out, const SafetensorsFolder *folder, const char *name, SafetensorsDtype dtype, size_t first, size_t bytes, Error *error) {
