@@ -51,7 +51,7 @@ static inline bool attention_next_tile(AttentionTile *tile, AttentionWalk *walk,
 
 // ---- forward
 static inline void attention_forward_tile(floatX *out, float *lse, const floatX *qkv, const AttentionShape *a, const AttentionTile *t) {
-    float q[TILE_ROOM * HEAD_MAX], o[TILE_ROOM * HEAD_MAX], p[TILE_ROOM * KV_PAGE], m[TILE_ROOM], rescale[TILE_ROOM];
+    float q[TILE_ROOM * HEAD_MAX], o[TILE_ROOM * HEAD_MAX], p[TILE_ROOM * KV_PAGE], m[TILE_ROOM], rescale[TILE_ROOM + SIMD_WIDTH];
     floatX keys[KV_PAGE * HEAD_MAX], values[KV_PAGE * HEAD_MAX];
     Vector l[TILE_ROOM];
     int seen[TILE_ROOM], D = a->D, stride = a->stride, group = a->group, rows = (t->end - t->begin) * group;

@@ -36,12 +36,18 @@ static inline void attention_load_rows(float *rows, const floatX *from, int begi
         }
     }
 }
-// Keys (or values) begin .. end-1 side by side: transposed (D, KV_PAGE). Absent ones become zero.
+// Keys (or values) begin .. end-1 side by side: transposed (D, KV_PAGE), SIMD_WIDTH x SIMD_WIDTH at a time. Absent ones become zero.
 static inline void attention_load_transposed(floatX *block, const floatX *from, int begin, int end, size_t width, int D) {
-    memset(block, 0, (size_t)D * KV_PAGE * sizeof(floatX));
-    for (int j = begin; j < end; j++) {
-        const floatX *row = from + (size_t)j * width;
-        for (int d = 0; d < D; d++) { block[d * KV_PAGE + j - begin] = row[d]; }
+    for (int j = 0; j < KV_PAGE; j += SIMD_WIDTH) {
+        for (int d = 0; d < D; d += SIMD_WIDTH) {
+            Vector part[SIMD_WIDTH];
+            for (int i = 0; i < SIMD_WIDTH; i++) {
+                int at = begin + j + i;
+                part[i] = at < end ? vector_load_x_part(from + (size_t)at * width + d, D - d) : vector_splat(0);
+            }
+            vector_transpose(part);
+            for (int i = 0; i < SIMD_WIDTH && d + i < D; i++) { vector_store_x(block + (d + i) * KV_PAGE + j, part[i]); }
+        }
     }
 }
 static inline void attention_load_block(floatX *block, const floatX *from, int begin, int end, size_t width, int D, int stride) {
@@ -91,22 +97,27 @@ static inline VectorInt attention_mask(int v, int keys) {
     for (int i = 0; i < SIMD_WIDTH; i++) { lane[i] = i; }
     return lane < keys - v * SIMD_WIDTH;
 }
-// scores -> p in place for row r, of which the first keys[r] count; m, l and rescale follow.
+// scores -> p in place for row r, of which the first keys[r] count; m, l and rescale follow. m and rescale have room for whole vectors.
 static inline void attention_softmax(float *scores, float *m, Vector *l, float *rescale, const int *keys, int count) {
     for (int r = 0; r < count; r++) {
-        float *row = scores + r * KV_PAGE;
-        Vector largest = vector_splat(-FLT_MAX);
+        const float *row = scores + r * KV_PAGE;
+        Vector largest = vector_splat(m[r]);
         for (int v = 0; v < KV_PAGE / SIMD_WIDTH; v++) {
-            largest = vector_max(vector_select(attention_mask(v, keys[r]), vector_load(row + v * SIMD_WIDTH), largest), largest);
+            Vector score = vector_load(row + v * SIMD_WIDTH);
+            largest = vector_max(keys[r] == KV_PAGE ? score : vector_select(attention_mask(v, keys[r]), score, largest), largest);
         }
-        float before = m[r], now = vector_max_lane(largest);
-        m[r] = now > before ? now : before;
-        rescale[r] = vector_exp(vector_splat(before - m[r]))[0];
+        float before = m[r];
+        m[r] = vector_max_lane(largest);
+        rescale[r] = before - m[r];
+    }
+    for (int r = 0; r < count; r += SIMD_WIDTH) { vector_store(rescale + r, vector_exp(vector_load(rescale + r))); }
+    for (int r = 0; r < count; r++) {
         Vector sum = {0};
         for (int v = 0; v < KV_PAGE / SIMD_WIDTH; v++) {
-            Vector p = vector_exp(vector_load(row + v * SIMD_WIDTH) - m[r]);
-            p = vector_select(attention_mask(v, keys[r]), p, vector_splat(0));
-            vector_store(row + v * SIMD_WIDTH, p);
+            float *at = scores + r * KV_PAGE + v * SIMD_WIDTH;
+            Vector p = vector_exp(vector_load(at) - m[r]);
+            if (keys[r] < KV_PAGE) { p = vector_select(attention_mask(v, keys[r]), p, vector_splat(0)); }
+            vector_store(at, p);
             sum += p;
         }
         l[r] = l[r] * rescale[r] + sum;

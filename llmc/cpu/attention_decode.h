@@ -2,6 +2,7 @@
 // A page holds, for each key/value head in turn, a block as attention_block.h reads it: keys (D, KV_PAGE), then values (KV_PAGE, D).
 #pragma once
 #include "llmc/cpu/attention_block.h"
+#include "llmc/cpu/rmsnorm.h"
 
 void kv_cache_write(floatX *cache, const floatX *qkv, const int *slots, int N, int H, int KV, int D) {
 #pragma omp parallel for if (N > 64)
@@ -20,7 +21,7 @@ void kv_cache_write(floatX *cache, const floatX *qkv, const int *slots, int N, i
 // heads <= ROW_TILE query heads, all of key/value head kv.
 static inline void attention_decode_heads(floatX *out, const floatX *query, int heads, const floatX *cache, const int *pages, int kv, int KV,
                                           int length, float scale, int D) {
-    float q[ROW_TILE * HEAD_MAX], o[ROW_TILE * HEAD_MAX], p[ROW_TILE * KV_PAGE], m[ROW_TILE], rescale[ROW_TILE];
+    float q[ROW_TILE * HEAD_MAX], o[ROW_TILE * HEAD_MAX], p[ROW_TILE * KV_PAGE], m[ROW_TILE], rescale[ROW_TILE + SIMD_WIDTH];
     floatX padded[KV_PAGE * HEAD_MAX];
     Vector l[ROW_TILE];
     int keys[ROW_TILE], stride = attention_stride(D);
@@ -47,7 +48,9 @@ void attention_decode(floatX *out, const floatX *qkv, const floatX *cache, const
     assert(D <= HEAD_MAX);
     int group = H / KV, parts = (group + ROW_TILE - 1) / ROW_TILE, tasks = B * KV * parts;
     int chunk = tasks / (16 * omp_get_max_threads()) + 1;
-#pragma omp parallel for schedule(dynamic, chunk)
+    long positions = 0;
+    for (int b = 0; b < B; b++) { positions += lengths[b]; }
+#pragma omp parallel for schedule(dynamic, chunk) if (positions * KV * D > PARALLEL_ELEMENTS)
     for (int task = 0; task < tasks; task++) {
         int b = task / (KV * parts), kv = task / parts % KV, first = task % parts * ROW_TILE;
         int head = kv * group + first, heads = min_int(ROW_TILE, group - first);

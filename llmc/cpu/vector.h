@@ -75,19 +75,18 @@ static inline __attribute__((always_inline)) void vector_transpose(Vector row[SI
     }
 }
 
-static inline float vector_sum(Vector x) { // halves onto halves: a fixed tree
-    float lane[SIMD_WIDTH];
-    vector_store(lane, x);
-    for (int width = SIMD_WIDTH / 2; width > 0; width /= 2) {
-        for (int i = 0; i < width; i++) { lane[i] += lane[i + width]; }
+// The upper half onto the lower half until one lane is left: a fixed tree. Zipping a vector with itself doubles every lane of a half.
+static inline float vector_sum(Vector x) {
+    for (int width = SIMD_WIDTH; width > 1; width /= 2) {
+        x = __builtin_shufflevector(x, x, SIMD_ZIP_LOW) + __builtin_shufflevector(x, x, SIMD_ZIP_HIGH);
     }
-    return lane[0];
+    return x[0];
 }
 static inline float vector_max_lane(Vector x) {
-    float lane[SIMD_WIDTH];
-    vector_store(lane, x);
-    for (int i = 1; i < SIMD_WIDTH; i++) { lane[0] = lane[i] > lane[0] ? lane[i] : lane[0]; }
-    return lane[0];
+    for (int width = SIMD_WIDTH; width > 1; width /= 2) {
+        x = vector_max(__builtin_shufflevector(x, x, SIMD_ZIP_LOW), __builtin_shufflevector(x, x, SIMD_ZIP_HIGH));
+    }
+    return x[0];
 }
 
 // e^x to within 2 units in the last place: x = n ln2 + r with |r| <= ln2 / 2, a degree-6 polynomial for e^r, n into the exponent.
