@@ -1,0 +1,177 @@
+// reward: 1 for a right answer to a mathematics problem, 0 for any other, and a word on why.
+//
+// Two graders with their own oracles, never mixed. GRADER_DEEPSCALER gives the verdict of DeepScaleR's training reward
+// (agentica-project/deepscaler, rewards/math_reward.py): the two answers are the same text in the MATH data set's normal
+// form (reward_mathd.h), or the same text in PRM800K's (reward_normalize.h), or, element by element, expressions whose
+// difference is zero (reward_expression.h, reward_zero.h).
+//
+// Any number of threads may grade at once; a thread that is done with grading calls reward_thread_cleanup(). The text is
+// untrusted: time and memory are bounded by counts of steps, digits, terms and depth, never by a clock, so the verdict on
+// a text is the same on every machine.
+#pragma once
+#include "llmc/json.h"
+#include "llmc/reward_extract.h"
+#include "llmc/reward_mathd.h"
+#include "llmc/reward_normalize.h"
+#include "llmc/reward_zero.h"
+
+typedef struct {
+    int reward;         // 1 or 0
+    const char *reason; // static text
+    bool gave_up;       // a limit was met: count it apart from a wrong answer
+} Verdict;
+typedef enum { GRADER_DEEPSCALER,
+               GRADER_COUNT } GraderMode;
+static const char *const grader_names[GRADER_COUNT] = {"deepscaler"};
+
+static inline bool grader_from_name(GraderMode *mode, const char *name) {
+    for (int i = 0; i < GRADER_COUNT; i++) {
+        *mode = (GraderMode)i;
+        if (!strcmp(name, grader_names[i])) { return true; }
+    }
+    return false;
+}
+static inline void reward_thread_cleanup(void) { flint_cleanup(); } // what FLINT caches per thread
+
+static inline Verdict verdict_right(const char *reason) { return (Verdict){1, reason, false}; }
+static inline Verdict verdict_wrong(const char *reason) { return (Verdict){0, reason, !strncmp(reason, "gave up", 7)}; }
+
+// ---- DeepScaleR's comparison
+static inline Verdict deepscaler_compare_expressions(const char *truth, const char *answer) {
+    Buffer text = {0};
+    buffer_printf(&text, "(%s)-(%s)", truth, answer);
+    Verdict verdict = verdict_wrong("different");
+    if (normalize_may_evaluate(text.data)) {
+        static _Thread_local Expression tree;
+        int root = expression_parse_plain(&tree, text.data, text.size);
+        ZeroResult zero = tree.error ? ZERO_NO : zero_test(&tree, root);
+        if (zero == ZERO_YES) { verdict = verdict_right("equal as expressions"); }
+        if (zero == ZERO_GAVE_UP) { verdict = verdict_wrong("gave up: not decided at 1024 bits"); }
+        if (tree.gave_up) { verdict = verdict_wrong(tree.gave_up); }
+    }
+    buffer_free(&text);
+    return verdict;
+}
+static inline Verdict deepscaler_compare_elements(const char *truth, const char *answer) {
+    double unused;
+    if (normalize_is_fraction(truth) && normalize_is_fraction(answer)) {
+        return !strcmp(truth, answer) ? verdict_right("equal as expressions") : verdict_wrong("different");
+    }
+    if (normalize_is_integer(&unused, truth, strlen(truth)) != normalize_is_integer(&unused, answer, strlen(answer))) { return verdict_wrong("different"); }
+    return deepscaler_compare_expressions(truth, answer);
+}
+static inline Verdict deepscaler_compare_normalized(const Buffer *truth, const Buffer *answer) {
+    if (truth->size == answer->size && !memcmp(truth->data, answer->data, truth->size)) { return verdict_right("text equal"); }
+    if (truth->size == 0 || answer->size == 0 || memchr(truth->data, 0, truth->size) || memchr(answer->data, 0, answer->size)) { return verdict_wrong("different"); }
+    Buffer truths = {0}, answers = {0};
+    int count = normalize_split_tuple(&truths, truth);
+    Verdict verdict = verdict_wrong("different");
+    bool brackets = truth->data[0] == answer->data[0] && truth->data[truth->size - 1] == answer->data[answer->size - 1];
+    if (count == normalize_split_tuple(&answers, answer) && (count == 1 || brackets)) {
+        const char *left = truths.data, *right = answers.data;
+        for (int i = 0; i < count; i++, left += strlen(left) + 1, right += strlen(right) + 1) {
+            verdict = deepscaler_compare_elements(left, right);
+            if (!verdict.reward) { break; }
+        }
+    }
+    buffer_free(&truths);
+    buffer_free(&answers);
+    return verdict;
+}
+static inline Verdict deepscaler_compare(const char *answer, size_t answer_bytes, const char *truth, size_t truth_bytes) {
+    Buffer left = {0}, right = {0};
+    mathd_normalize(&left, truth, truth_bytes);
+    mathd_normalize(&right, answer, answer_bytes);
+    Verdict verdict = verdict_right("text equal");
+    if (left.size != right.size || memcmp(left.data, right.data, left.size)) {
+        reward_normalize(&left, truth, truth_bytes);
+        reward_normalize(&right, answer, answer_bytes);
+        verdict = deepscaler_compare_normalized(&left, &right);
+    }
+    buffer_free(&left);
+    buffer_free(&right);
+    return verdict;
+}
+
+// ---- truths
+// str() of a JSON number: a real as Python prints it, shortest digits that read back, "142.0", "1e-05".
+static inline void reward_number_text(Buffer *out, const json_t *number) {
+    if (json_is_integer(number)) {
+        buffer_printf(out, "%lld", (long long)json_integer_value(number));
+        return;
+    }
+    double value = json_real_value(number);
+    char digits[40];
+    int precision = 0;
+    do { snprintf(digits, sizeof(digits), "%.*e", precision, value); } while (strtod(digits, NULL) != value && ++precision < 17);
+    int exponent = atoi(strchr(digits, 'e') + 1);
+    if (exponent < -4 || exponent >= 16) {
+        buffer_printf(out, "%.*se%+03d", (int)(strchr(digits, 'e') - digits), digits, exponent);
+    } else {
+        int decimals = precision - exponent;
+        buffer_printf(out, "%.*f", decimals > 0 ? decimals : 1, value);
+    }
+}
+// The verdict on one truth; false when the truth cannot be used (null, an object, a box that does not close).
+static inline bool reward_grade_one(Verdict *verdict, GraderMode mode, const char *answer, size_t answer_bytes, const json_t *truth) {
+    (void)mode;
+    Buffer text = {0}, inside = {0};
+    if (json_is_string(truth)) { buffer_append(&text, json_string_value(truth), json_string_length(truth)); }
+    if (json_is_number(truth)) { reward_number_text(&text, truth); }
+    bool usable = json_is_string(truth) || json_is_number(truth);
+    if (usable && text_contains(&text, "\\boxed")) {
+        usable = reward_extract_boxed(&inside, text.data, text.size);
+        buffer_free(&text);
+        text = inside;
+    }
+    if (usable) { *verdict = deepscaler_compare(answer, answer_bytes, text.data ? text.data : "", text.size); }
+    buffer_free(&text);
+    return usable;
+}
+static inline Verdict reward_grade(GraderMode mode, const char *answer, size_t answer_bytes, const json_t *truth) {
+    Verdict best = verdict_wrong("no truth");
+    size_t count = json_is_array(truth) ? json_array_size(truth) : 1;
+    bool any = false;
+    for (size_t i = 0; i < count && !best.reward; i++) {
+        Verdict verdict;
+        if (!reward_grade_one(&verdict, mode, answer, answer_bytes, json_is_array(truth) ? json_array_get(truth, i) : truth)) { continue; }
+        if (!any || verdict.reward || verdict.gave_up) { best = verdict; }
+        any = true;
+    }
+    return best;
+}
+
+// ---- the entry points
+// The answer that would be graded, appended to `answer`; false when the text holds none. For maj@k, which counts votes.
+static inline bool reward_extract_answer(Buffer *answer, const char *text, size_t bytes, GraderMode mode) {
+    (void)mode;
+    return reward_extract_deepscaler(answer, text, bytes) == NULL;
+}
+// Whether two answers are the same answer (the first counts as the truth).
+static inline bool reward_answers_equal(GraderMode mode, const char *truth, const char *answer) {
+    (void)mode;
+    return deepscaler_compare(answer, strlen(answer), truth, strlen(truth)).reward == 1;
+}
+// An answer already extracted against `truth_json`: JSON text of a string, a number or a list of these, any of which counts.
+static inline Verdict reward_grade_answer(GraderMode mode, const char *answer, const char *truth_json) {
+    Error error;
+    json_t *truth = json_parse(truth_json, strlen(truth_json), "truth", &error);
+    Verdict verdict = truth ? reward_grade(mode, answer, strlen(answer), truth) : verdict_wrong("no truth");
+    json_decref(truth);
+    return verdict;
+}
+// A whole text: decode(prompt + response) together, think tags and all.
+static inline Verdict reward_grade_text(GraderMode mode, const char *text, size_t bytes, const json_t *truth) {
+    Buffer answer = {0};
+    const char *missing = reward_extract_deepscaler(&answer, text, bytes);
+    Verdict verdict = missing ? verdict_wrong(missing) : reward_grade(mode, answer.data, answer.size, truth);
+    buffer_free(&answer);
+    return verdict;
+}
+static inline Verdict reward_grade_response(GraderMode mode, const char *text, size_t bytes, const char *truth_json) {
+    Error error;
+    json_t *truth = json_parse(truth_json, strlen(truth_json), "truth", &error);
+    Verdict verdict = reward_grade_text(mode, text, bytes, truth); // without a truth nothing is right
+    json_decref(truth);
+    return verdict;
+}
