@@ -112,6 +112,12 @@ static inline ParquetFile *parquet_open(const char *path, Error *error) {
     }
     return file;
 }
+static inline bool parquet_has_column(const ParquetFile *file, const char *name) {
+    for (size_t i = 1; i < file->schema.count; i = file->schema.fields[i].next) {
+        if (!strcmp(file->schema.fields[i].name, name)) { return true; }
+    }
+    return false;
+}
 // Reads only the named top-level columns; those that the file lacks are ignored. Returns how many it has. Call before the first row.
 static inline int parquet_select(ParquetFile *file, const char *const *names, int count) {
     ParquetSchema *schema = &file->schema;
