@@ -1,5 +1,6 @@
 // config.json and generation_config.json: what three families look like in both spellings, and everything that must be refused.
 #include "llmc/hf_folder.h"
+#include "llmc/safetensors.h"
 #include "test/check.h"
 
 #define BASE "\"hidden_size\": 48, \"intermediate_size\": 80, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, " \
@@ -244,6 +245,36 @@ static void test_copy(void) {
     check(!hf_folder_copy_config(to, folder, "float32", &error) && strstr(error.text, "object"), "a config.json that is no object");
     check(!hf_folder_copy_config("/tmp/no/such/folder", to, "float32", &error), "a folder that is not there");
 }
+// The folders that Transformers 5 saved (llama's config in the spelling of 4), with the rotary frequencies that it computed.
+static void test_golden(void) {
+    static const struct {
+        const char *family;
+        int hidden, heads, kv_heads, head_dim;
+        RopeType rope_type;
+        bool tied_head;
+    } cases[] = {{"qwen2", 24, 3, 1, 8, ROPE_DEFAULT, false}, {"llama", 32, 4, 2, 8, ROPE_LLAMA3, false}, {"qwen3", 24, 4, 2, 16, ROPE_DEFAULT, true}};
+    for (size_t i = 0; i < 3; i++) {
+        char dir[64], path[96];
+        snprintf(dir, sizeof(dir), "test/golden/%s", cases[i].family);
+        snprintf(path, sizeof(path), "%s/golden.safetensors", dir);
+        float want[8], got[8];
+        GenerationConfig g;
+        SafetensorsFolder *golden = safetensors_open(path, &error);
+        bool ok = golden && model_config_read(&parsed, dir, &error) && generation_config_read(&g, dir, parsed.vocab, &error) &&
+                  safetensors_check_shape(golden, "input.inverse_frequency", parsed.head_dim / 2, 0, &error) &&
+                  safetensors_read_floats(want, golden, "input.inverse_frequency", 0, (size_t)parsed.head_dim / 2, &error);
+        safetensors_close(golden);
+        if (!check(ok, "%s: %s", dir, error.text)) { continue; }
+        check_text(parsed.architecture, cases[i].family, "model_type");
+        check_text(parsed.dtype, "float32", "dtype");
+        check(parsed.hidden == cases[i].hidden && parsed.heads == cases[i].heads && parsed.kv_heads == cases[i].kv_heads && parsed.head_dim == cases[i].head_dim, "%s: sizes", dir);
+        check(parsed.rope_type == cases[i].rope_type && parsed.tied_head == cases[i].tied_head && parsed.eos == 2 && g.bos == 1 && g.eos_count == 1 && g.eos[0] == 2, "%s: values", dir);
+        model_config_rope_frequencies(got, &parsed);
+        for (int j = 0; j < parsed.head_dim / 2; j++) { // Transformers takes the power in float32: a few units of the last place, 6e-8 each
+            check(fabsf(got[j] - want[j]) <= 3e-7f * want[j], "%s: frequency %d is %.9g, Transformers has %.9g", dir, j, (double)got[j], (double)want[j]);
+        }
+    }
+}
 static void test_real(void) {
     const char *data = check_data_folder();
     if (!data) {
@@ -273,6 +304,7 @@ int main(void) {
     test_generation_config();
     test_round_trip();
     test_copy();
+    test_golden();
     test_real();
     char command[128];
     snprintf(command, sizeof(command), "rm -r %s", folder);
