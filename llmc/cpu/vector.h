@@ -60,7 +60,11 @@ static inline Vector vector_load_part(const float *p, int count) {
     return vector_load(lane);
 }
 static inline void vector_store_part(float *p, Vector x, int count) {
-    memcpy(p, &x, (size_t)(count < SIMD_WIDTH ? count : SIMD_WIDTH) * sizeof(float));
+    if (count >= SIMD_WIDTH) {
+        vector_store(p, x);
+        return;
+    }
+    memcpy(p, &x, (size_t)count * sizeof(float));
 }
 
 // Rows become columns: log2(width) rounds that interleave each row of the upper half with its partner of the lower half.
