@@ -90,10 +90,110 @@ static void test_equations(const int *lengths, int S, int padding, int H, int KV
     free(lse);
     case_free(&c);
 }
+
+// Everything a run writes, as raw bits: out, lse, delta, dqkv.
+static unsigned char *case_bits(Case *c, size_t *bytes) {
+    const Tensor *all[] = {&c->out, &c->dqkv, &c->lse, &c->delta};
+    *bytes = 0;
+    for (int i = 0; i < 4; i++) { *bytes += (size_t)all[i]->count * all[i]->element_bytes; }
+    unsigned char *bits = (unsigned char *)host_alloc(*bytes), *at = bits;
+    for (int i = 0; i < 4; i++) {
+        device_download(at, all[i]->device, (size_t)all[i]->count * all[i]->element_bytes);
+        at += (size_t)all[i]->count * all[i]->element_bytes;
+    }
+    return bits;
+}
+static void case_run(Case *c, int threads) {
+    omp_set_num_threads(threads);
+    tensor_upload(&c->dqkv); // its starting values again
+    case_forward(c);
+    case_backward(c);
+}
+static bool same_rows(const Tensor *a, int a_row, const Tensor *b, int b_row, int rows, int width) {
+    size_t bytes = (size_t)(rows * width) * sizeof(floatX);
+    void *x = host_alloc(bytes), *y = host_alloc(bytes);
+    device_download(x, (floatX *)a->device + a_row * width, bytes);
+    device_download(y, (floatX *)b->device + b_row * width, bytes);
+    bool same = memcmp(x, y, bytes) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+// A sequence packed among others has the bits it has alone, forward and backward; NaN outside it does not reach it; padding is zero.
+static void test_packing(const int *lengths, int S, int H, int KV, int D) {
+    const int padding = 3;
+    int width = (H + 2 * KV) * D;
+    Case c = case_make(lengths, S, padding, H, KV, D, 0.2f);
+    floatX *poison = (floatX *)host_alloc((size_t)width * sizeof(floatX));
+    for (int i = 0; i < width; i++) { poison[i] = to_floatX(NAN); }
+    for (int row = c.starts[S]; row < c.N; row++) { device_upload((floatX *)c.qkv.device + row * width, poison, (size_t)width * sizeof(floatX)); }
+    case_run(&c, 2);
+    size_t bytes, again_bytes;
+    unsigned char *two = case_bits(&c, &bytes);
+    case_run(&c, 1);
+    unsigned char *one = case_bits(&c, &again_bytes);
+    check(bytes == again_bytes && !memcmp(one, two, bytes), "D %d: results depend on the number of threads", D);
+    for (int s = 0; s < S; s++) {
+        Case alone = case_make(lengths + s, 1, 0, H, KV, D, 0.2f);
+        device_copy(alone.qkv.device, (floatX *)c.qkv.device + c.starts[s] * width, (size_t)(lengths[s] * width) * sizeof(floatX));
+        device_copy(alone.dout.device, (floatX *)c.dout.device + c.starts[s] * H * D, (size_t)(lengths[s] * H * D) * sizeof(floatX));
+        memcpy(alone.dqkv.exact, c.dqkv.exact + c.starts[s] * width, (size_t)(lengths[s] * width) * sizeof(double));
+        case_run(&alone, 2);
+        check(same_rows(&c.out, c.starts[s], &alone.out, 0, lengths[s], H * D), "H %d, D %d: sequence %d of %d rows: out depends on the pack", H, D, s, lengths[s]);
+        check(same_rows(&c.dqkv, c.starts[s], &alone.dqkv, 0, lengths[s], width), "H %d, D %d: sequence %d of %d rows: dqkv depends on the pack", H, D, s, lengths[s]);
+        case_free(&alone);
+    }
+    double *out = (double *)host_alloc((size_t)c.out.count * sizeof(double)), sum = 0;
+    tensor_download(&c.out, out);
+    for (int i = c.starts[S] * H * D; i < c.N * H * D; i++) { sum += fabs(out[i]); }
+    check(sum == 0, "D %d: out of the padding rows is not zero", D);
+    // a broken token late in the last sequence leaves the rows before it as they were
+    int late = c.N - padding - lengths[S - 1] / 2 - 1;
+    Case broken = case_make(lengths, S, padding, H, KV, D, 0.2f);
+    device_copy(broken.qkv.device, c.qkv.device, (size_t)c.qkv.count * sizeof(floatX));
+    device_upload((floatX *)broken.qkv.device + late * width, poison, (size_t)width * sizeof(floatX));
+    case_forward(&broken);
+    check(same_rows(&c.out, 0, &broken.out, 0, late, H * D), "H %d, D %d: a later token changes an earlier row", H, D);
+    case_free(&broken);
+    case_free(&c);
+    free(out);
+    free(poison);
+    free(one);
+    free(two);
+}
+// Scores in the thousands: one key takes all the weight; nothing overflows, forward or backward.
+static void test_large_scores(void) {
+    Case c = case_make((int[]){70}, 1, 0, 2, 1, 16, 1.0f);
+    current = &c;
+    for (int i = 0; i < c.qkv.count; i++) { c.qkv.exact[i] *= 40; }
+    tensor_upload(&c.qkv);
+    case_forward(&c);
+    double *lse = (double *)host_alloc((size_t)c.lse.count * sizeof(double));
+    attention_exact(&c, c.out.exact, lse);
+    check_values(&c.out, c.out.exact, sizeof(floatX) == 2 ? 3e-3 : 1e-4); // a score of 10^4 is known to 10^-3 in fp32
+    check_values(&c.lse, lse, 1e-6);
+    case_backward(&c);
+    double *got = (double *)host_alloc((size_t)c.dqkv.count * sizeof(double));
+    tensor_download(&c.dqkv, got);
+    bool finite = true;
+    for (int i = 0; i < c.dqkv.count; i++) { finite = finite && isfinite(got[i]); }
+    check(finite, "large scores: a gradient is not finite");
+    free(got);
+    free(lse);
+    case_free(&c);
+}
+
 int main(void) {
     device_init();
     test_equations((int[]){1, 5, 33}, 3, 3, 2, 1, 12, 0.3f);
-    test_equations((int[]){40, 7}, 2, 0, 6, 1, 16, 0.25f);
+    test_equations((int[]){64, 7}, 2, 0, 2, 1, 16, 0.25f);
+    test_equations((int[]){33, 2}, 2, 0, 6, 1, 8, 0.3f);
     test_equations((int[]){3, 37}, 2, 5, 4, 4, 20, 0.2f);
+    test_equations((int[]){34}, 1, 1, 13, 1, 4, 0.2f); // more query heads than a register tile holds
+    test_packing((int[]){1, 5, 33, 64, 100, 31, 32}, 7, 6, 1, 16);
+    test_packing((int[]){150, 2, 97}, 3, 4, 2, 64); // more than one tile of queries and one run of keys
+    test_packing((int[]){45, 1, 66}, 3, 12, 2, 128);
+    test_packing((int[]){250, 40}, 2, 1, 1, 12);
+    test_large_scores();
     return check_report("test_attention");
 }

@@ -61,6 +61,6 @@ int main(void) {
     test_shape(3, 2, 1, 12);
     test_shape(5, 4, 2, 16);
     test_shape(2, 6, 1, 40);
-    test_shape(9, 3, 3, 128);
+    test_shape(15, 3, 3, 128); // enough elements to be shared among threads
     return check_report("test_qk_norm");
 }
