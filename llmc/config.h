@@ -7,6 +7,7 @@
 // clang-format off
 #define GRPO_RECIPE_DATA(OPTION) \
     OPTION(text,  model,                 "m", "",      "",            "Hugging Face folder to start from; without it the miniature")                  \
+    OPTION(flag,  random_weights,        "",  "false", "",            "draw the weights at random where the model folder holds none")                  \
     OPTION(text,  train_data,            "d", "",      "",            "prompts to train on: .bin, .parquet or .jsonl")                                 \
     OPTION(text,  context,               "c", "8192:1040,16384:480,24576:230", "", "response tokens[:steps] of each stage")                              \
     OPTION(int,   max_prompt_tokens,     "",  "1024",  "[1,1048576]", "longer prompts are left out")                                                   \
@@ -26,6 +27,7 @@
     OPTION(float, entropy_coef,          "",  "0.001", "[-1000,1000]", "weight of the entropy bonus")                                                  \
     OPTION(float, learning_rate,         "l", "1e-6",  "[0,1]",       "AdamW's, constant after the warm-up")                                           \
     OPTION(int,   warmup_steps,          "",  "0",     "[0,1048576]", "steps of linear warm-up")                                                       \
+    OPTION(text,  stage_restart,         "",  "adam,reference,data", "", "what begins anew with each stage after the first; none = nothing")              \
     OPTION(float, weight_decay,          "",  "0.01",  "[0,10]",      "AdamW's, on every weight")                                                      \
     OPTION(float, adam_beta1,            "",  "0.9",   "[0,1)",       "decay of the first moment")                                                     \
     OPTION(float, adam_beta2,            "",  "0.999", "[0,1)",       "decay of the second moment")                                                    \
@@ -42,6 +44,7 @@
     OPTION(text,  project,               "",  "grpo.c", "",           "the run's project in W&B")                                                      \
     OPTION(text,  experiment,            "",  "grpo",  "",            "the run's name")                                                                \
     OPTION(text,  logger,                "",  "tensorboard,wandb,report", "", "what is written beside the console and metrics.jsonl")                  \
+    OPTION(int,   rollouts_every,        "",  "1",     "[0,100000000]", "steps between files in rollouts/, 0 = none")                                  \
     OPTION(int,   print_rollouts_every,  "",  "10",    "[0,100000000]", "steps between sample answers on the console, 0 = never")
 #define GRPO_EVALUATION(OPTION) \
     OPTION(text,  eval_data,             "v", "",      "",            "held-out prompts: FILE[,FILE]")                                                 \
@@ -50,6 +53,7 @@
     OPTION(float, eval_temperature,      "",  "0.6",   "[0,100]",     "0 = greedy")                                                                    \
     OPTION(float, eval_top_p,            "",  "0.95",  "(0,1]",       "nucleus")                                                                       \
     OPTION(int,   eval_max_tokens,       "",  "0",     "[0,1048576]", "longest answer, 0 = the running context")                                       \
+    OPTION(flag,  eval_greedy,           "",  "false", "",            "also answer each question once with the likeliest tokens")                      \
     OPTION(flag,  eval_before_train,     "",  "true",  "",            "evaluate the start model first")
 #define GRPO_MACHINE(OPTION) \
     OPTION(int,   recompute,             "",  "1",     "[0,2]",       "activations kept: 0 = all, 1 = one layer's inner ones again, 2 = layer inputs only") \
@@ -61,6 +65,7 @@
 // ---- rollout
 #define ROLLOUT_OPTIONS(OPTION) \
     OPTION(text,  model,                 "m", "",      "",            "Hugging Face folder; without it the miniature")                                 \
+    OPTION(flag,  random_weights,        "",  "false", "",            "draw the weights at random where the model folder holds none")                  \
     OPTION(text,  prompt,                "p", "",      "",            "one question")                                                                  \
     OPTION(text,  eval_data,             "e", "",      "",            "a set of questions: .bin, .parquet or .jsonl")                                  \
     OPTION(text,  score,                 "",  "",      "",            "JSONL {\"ids\":[..]} to print {\"logprobs\":[..]} of, one for each id after the first") \
@@ -81,9 +86,10 @@
 // ---- train_sft
 #define SFT_OPTIONS(OPTION) \
     OPTION(text,  model,                 "m", "",      "",            "Hugging Face folder to start from")                                             \
+    OPTION(flag,  random_weights,        "",  "false", "",            "draw the weights at random where the model folder holds none")                  \
     OPTION(text,  train_data,            "d", "",      "",            "prompt/response pairs: .parquet or .jsonl")                                     \
     OPTION(text,  run_dir,               "o", "runs/sft", "",         "everything the run writes")                                                     \
-    OPTION(int,   steps,                 "s", "1000",  "[1,100000000]", "optimizer steps")                                                             \
+    OPTION(int,   steps,                 "s", "1000",  "[0,100000000]", "optimizer steps")                                                             \
     OPTION(int,   pairs_per_step,        "b", "64",    "[1,1048576]", "pairs per step")                                                                \
     OPTION(int,   context,               "c", "8192",  "[2,1048576]", "longest prompt + response in tokens; longer pairs are left out")                \
     OPTION(float, learning_rate,         "l", "1e-5",  "[0,1]",       "AdamW's peak, then along a cosine")                                             \
@@ -97,12 +103,14 @@
     OPTION(int64, seed,                  "",  "1337",  "",            "every random choice follows from it")                                           \
     OPTION(int,   tokens_per_microbatch, "",  "32768", "[1,16777216]", "packed tokens per forward and backward; sets the memory")        \
     OPTION(int,   recompute,             "",  "1",     "[0,2]",       "activations kept: 0 = all, 1 = one layer's inner ones again, 2 = layer inputs only") \
-    OPTION(int,   checkpoint_every,      "",  "0",     "[0,100000000]", "steps between checkpoints, 0 = only at the end")                              \
     OPTION(int,   threads,               "",  "0",     "[0,4096]",    "CPU threads, 0 = one per core")
 // clang-format on
 #define GRPO_OPTIONS(OPTION) \
     GRPO_RECIPE_DATA(OPTION) \
-    GRPO_RECIPE_LOSS(OPTION) GRPO_RUN(OPTION) GRPO_EVALUATION(OPTION) GRPO_MACHINE(OPTION)
+    GRPO_RECIPE_LOSS(OPTION) \
+    GRPO_RUN(OPTION)         \
+    GRPO_EVALUATION(OPTION)  \
+    GRPO_MACHINE(OPTION)
 
 typedef struct {
     int context, steps; // response tokens, and steps before the next stage; 0 steps in the last stage: until the run ends
@@ -145,12 +153,12 @@ static const Option grpo_options[] = {GRPO_RECIPE_DATA(OPTION_ROW_DATA) GRPO_REC
 static const Option rollout_options[] = {ROLLOUT_OPTIONS(OPTION_ROW_ROLLOUT)};
 static const Option sft_options[] = {SFT_OPTIONS(OPTION_ROW_SFT)};
 
-#define LENGTH(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#define OPTION_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const OptionSet grpo_option_set = {
-    "train_grpo", "reinforcement learning of a language model with verifiable rewards", grpo_options, LENGTH(grpo_options), verl_keys, LENGTH(verl_keys)};
-static const OptionSet rollout_option_set = {"rollout", "generates, evaluates and scores", rollout_options, LENGTH(rollout_options),
-                                             verl_generation_keys, LENGTH(verl_generation_keys)};
-static const OptionSet sft_option_set = {"train_sft", "supervised start from prompt/response pairs", sft_options, LENGTH(sft_options), NULL, 0};
+    "train_grpo", "reinforcement learning of a language model with verifiable rewards", grpo_options, OPTION_COUNT(grpo_options), verl_keys, OPTION_COUNT(verl_keys)};
+static const OptionSet rollout_option_set = {"rollout", "generates, evaluates and scores", rollout_options, OPTION_COUNT(rollout_options),
+                                             verl_generation_keys, OPTION_COUNT(verl_generation_keys)};
+static const OptionSet sft_option_set = {"train_sft", "supervised start from prompt/response pairs", sft_options, OPTION_COUNT(sft_options), NULL, 0};
 
 // ---- stages
 // "8192" or "8192:1040,16384:480,24576": the number of stages, 0 with an error. Only the last may leave its steps open.
@@ -179,7 +187,7 @@ static inline int stages_parse(Stage stages[MAX_STAGES], const char *list, Error
 // The stage that step (from 1) belongs to; past the end the last one goes on.
 static inline int config_stage(const Config *config, int step) {
     int stage = 0;
-    for (int64 end = config->stages[0].steps; stage + 1 < config->stage_count && step > end; end += config->stages[stage].steps) { stage++; }
+    for (int64_t end = config->stages[0].steps; stage + 1 < config->stage_count && step > end; end += config->stages[stage].steps) { stage++; }
     return stage;
 }
 static inline int config_context(const Config *config, int step) { return config->stages[config_stage(config, step)].context; }
@@ -189,9 +197,9 @@ static inline int config_longest_context(const Config *config) {
     return longest;
 }
 // How many steps the run has: --steps, else what the stages add up to, else --epochs over this many prompts (the rest of an epoch is dropped).
-static inline int config_total_steps(const Config *config, int64 prompts) {
+static inline int config_total_steps(const Config *config, int64_t prompts) {
     if (config->steps) { return config->steps; }
-    int64 total = 0;
+    int64_t total = 0;
     for (int i = 0; i < config->stage_count; i++) { total += config->stages[i].steps; }
     if (!config->stages[config->stage_count - 1].steps) { total = prompts / config->prompts_per_step * config->epochs; }
     return total < INT32_MAX ? (int)total : INT32_MAX;
@@ -220,6 +228,7 @@ static inline bool config_check(Config *config, Error *error) {
         snprintf(run_dir, sizeof(run_dir), "runs/%s", config->experiment);
         config->run_dir = run_dir;
     }
+    if (strlen(config->run_dir) > 800) { return error_set(error, "--run_dir %.40s..: a path of more than 800 bytes", config->run_dir); }
     config->stage_count = stages_parse(config->stages, config->context, error);
     if (!config->stage_count) { return false; }
     if (!config->given.minibatch_prompts) { // the largest that is no larger than the default and divides
@@ -230,7 +239,7 @@ static inline bool config_check(Config *config, Error *error) {
     if (config->prompts_per_step % config->minibatch_prompts) {
         return error_set(error, "--minibatch_prompts %d does not divide --prompts_per_step %d", config->minibatch_prompts, config->prompts_per_step);
     }
-    int64 longest = (int64)config_longest_context(config) + config->max_prompt_tokens;
+    int64_t longest = (int64_t)config_longest_context(config) + config->max_prompt_tokens;
     if (!config->given.tokens_per_microbatch && config->tokens_per_microbatch < longest) { config->tokens_per_microbatch = (int)longest; }
     if (config->tokens_per_microbatch < longest) {
         return error_set(error, "--tokens_per_microbatch %d cannot hold one sequence of %lld tokens: max_prompt_tokens %d + the longest context %d",

@@ -11,9 +11,11 @@
 
 #define GRPO_VERSION "0.1.0"
 
-typedef int64_t int64;
-typedef bool flag;
-typedef const char *text; // points into argv or at a literal, never owned
+typedef int option_type_int;
+typedef int64_t option_type_int64;
+typedef float option_type_float;
+typedef const char *option_type_text; // points into argv or at a literal, never owned
+typedef bool option_type_flag;
 
 typedef enum { OPTION_int,
                OPTION_int64,
@@ -48,7 +50,7 @@ typedef enum { OPTIONS_RUN,
                OPTIONS_WRONG } OptionsOutcome;
 
 // A struct's fields, the bools that say which were given, and the table's rows, all from the same lines.
-#define OPTION_FIELD(type, name, letter, value, allowed, help) type name;
+#define OPTION_FIELD(type, name, letter, value, allowed, help) option_type_##type name;
 #define OPTION_GIVEN(type, name, letter, value, allowed, help) bool name;
 #define OPTION_ROW(Struct, group, type, name, letter, value, allowed, help) \
     {OPTION_##type, group, #name, letter, value, allowed, help, offsetof(Struct, name), offsetof(Struct, given.name)},
@@ -71,13 +73,13 @@ static inline void option_text(Buffer *out, const void *config, const Option *op
         buffer_printf(out, "%d", *(const int *)field);
         break;
     case OPTION_int64:
-        buffer_printf(out, "%lld", (long long)*(const int64 *)field);
+        buffer_printf(out, "%lld", (long long)*(const int64_t *)field);
         break;
     case OPTION_flag:
-        buffer_append_text(out, *(const flag *)field ? "true" : "false");
+        buffer_append_text(out, *(const bool *)field ? "true" : "false");
         break;
     case OPTION_text:
-        buffer_append_text(out, *(const text *)field);
+        buffer_append_text(out, *(const char *const *)field);
         break;
     case OPTION_float:
         option_float_text(number, *(const float *)field);
@@ -139,9 +141,9 @@ static inline bool option_set(void *config, const Option *option, const char *va
                          number && *option->allowed ? " in " : "", option->allowed);
     }
     if (option->type == OPTION_int) { *(int *)field = (int)whole; }
-    if (option->type == OPTION_int64) { *(int64 *)field = whole; }
+    if (option->type == OPTION_int64) { *(int64_t *)field = whole; }
     if (option->type == OPTION_float) { *(float *)field = real; }
-    if (option->type == OPTION_text) { *(text *)field = value; }
+    if (option->type == OPTION_text) { *(const char **)field = value; }
     return true;
 }
 
@@ -353,13 +355,13 @@ static inline json_t *options_json(const void *config, const OptionSet *set) { /
             value = json_integer(*(const int *)field);
             break;
         case OPTION_int64:
-            value = json_integer(*(const int64 *)field);
+            value = json_integer(*(const int64_t *)field);
             break;
         case OPTION_flag:
-            value = json_boolean(*(const flag *)field);
+            value = json_boolean(*(const bool *)field);
             break;
         case OPTION_text:
-            value = json_string(*(const text *)field);
+            value = json_string(*(const char *const *)field);
             break;
         case OPTION_float:
             option_float_text(number, *(const float *)field);

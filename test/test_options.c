@@ -230,7 +230,7 @@ static void test_verl_keys(void) {
         {"~trainer.nnodes=1", "trainer.nnodes"},
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) { check_refused(refused[i][0], refused[i][1]); }
-    for (int i = 0; i < LENGTH(verl_keys); i++) { // every option an alias names exists, and every translation fits where it came from
+    for (int i = 0; i < OPTION_COUNT(verl_keys); i++) { // every option an alias names exists, and every translation fits where it came from
         const OptionAlias *alias = &verl_keys[i];
         for (const char *name = alias->option ? alias->option : ""; *name;) {
             size_t length = strcspn(name, " ");
