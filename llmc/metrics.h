@@ -143,7 +143,7 @@ static inline FILE *jsonl_open(const char *path, int64_t last_step, bool (*each)
         }
         json_decref(json);
     }
-    ok = ok && file_write_atomic(path, whole.data, kept, error);
+    ok = ok && file_write_atomic(path, kept ? whole.data : "", kept, error);
     buffer_free(&whole);
     FILE *file = ok ? fopen(path, "ab") : NULL;
     if (ok && !file) { error_set(error, "%s: cannot be written: %s", path, strerror(errno)); }
