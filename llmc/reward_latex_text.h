@@ -41,6 +41,11 @@ static inline const char *latex_skip_spaces(const char *at, const char *end) {
     }
     return at;
 }
+// The spaces that a macro's name swallows: all, but not an empty line.
+static inline const char *latex_skip_name_spaces(const char *at, const char *end) {
+    const char *behind = latex_skip_spaces(at, end), *paragraph = (const char *)memmem(at, (size_t)(behind - at), "\n\n", 2);
+    return paragraph ? paragraph : behind;
+}
 // The macro name behind a backslash: letters, or one character of any kind.
 static inline size_t latex_name_bytes(const char *at, const char *end, bool *letters) {
     size_t bytes = 0, step;
@@ -214,7 +219,7 @@ static inline bool latex_expression(LatexText *latex) {
         bytes = latex_name_bytes(at + 1, latex->end, &letters);
         if (bytes == 3 && !memcmp(at + 1, "end", 3)) { return true; } // stays where it is
         latex_bare_macro(latex, at + 1, bytes);
-        latex->at = letters ? latex_skip_spaces(at + 1 + bytes, latex->end) : at + 1 + bytes;
+        latex->at = letters ? latex_skip_name_spaces(at + 1 + bytes, latex->end) : at + 1 + bytes;
     } else if (*at == '{') {
         latex->at++;
         latex_nodes(latex, (LatexStop){.brace = '}'});
@@ -267,6 +272,7 @@ static inline void latex_macro(LatexText *latex, const char *name, size_t bytes)
         latex->at = behind; // what it did find is read again as plain text
         range.count = -1;
     }
+    if (latex->failed) { return; }
     Buffer arguments = text_copy(latex->out->data + start, latex->out->size - start);
     latex->out->size = start;
     for (int i = 0; i < range.count; i++) { range.start[i] -= start, range.end[i] -= start; }
@@ -395,8 +401,7 @@ static inline bool latex_backslash(LatexText *latex, const LatexStop *stop, Late
         return end && skipped && stop->environment && environment_bytes == stop->environment_bytes && !memcmp(environment, stop->environment, environment_bytes);
     }
     if (letters) {
-        const char *behind = latex_skip_spaces(latex->at, latex->end), *paragraph = (const char *)memmem(latex->at, (size_t)(behind - latex->at), "\n\n", 2);
-        if (paragraph) { behind = paragraph; }
+        const char *behind = latex_skip_name_spaces(latex->at, latex->end);
         run->space = latex->at;
         run->space_bytes = (size_t)(behind - latex->at);
         latex->at = behind;
@@ -463,7 +468,7 @@ static inline bool latex_to_text(Buffer *text) {
     Buffer out = {0};
     buffer_reserve(&out, text->size);
     out.data[0] = 0;
-    LatexText latex = {.at = text->data, .end = text->data + text->size, .out = &out, .steps = 16 * (long)text->size + 1000};
+    LatexText latex = {.at = text->data, .end = text->data + text->size, .out = &out, .steps = 4 * (long)text->size + 1000};
     latex_nodes(&latex, (LatexStop){0});
     Buffer *dropped = latex.failed ? &out : text;
     buffer_free(dropped);
