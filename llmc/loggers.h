@@ -72,6 +72,7 @@ static inline bool loggers_open(Loggers *loggers, const Config *config, int resu
     return loggers->samples != NULL;
 }
 // One call per step, with everything that the step measured (its evaluation too): W&B takes a step once. Step 0 is the start model's.
+// The line is on disk when this returns: called before the step's checkpoint, no checkpoint is ever ahead of the record.
 static inline bool loggers_step(Loggers *loggers, int step, MetricSet *set, uint32_t fingerprint, Error *error) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -79,7 +80,7 @@ static inline bool loggers_step(Loggers *loggers, int step, MetricSet *set, uint
     metric_set(set, METRIC_RUNTIME, loggers->runtime_ago + floor((seconds_now() - loggers->started) * 1e3) * 1e-3);
     Buffer line = {0};
     metrics_json_line(&line, step, set, fingerprint);
-    bool ok = fwrite(line.data, 1, line.size, loggers->metrics) == line.size && fflush(loggers->metrics) == 0;
+    bool ok = fwrite(line.data, 1, line.size, loggers->metrics) == line.size && fflush(loggers->metrics) == 0 && fsync(fileno(loggers->metrics)) == 0;
     buffer_free(&line);
     if (!ok) { return error_set(error, "%s/metrics.jsonl: writing failed: %s", loggers->config->run_dir, strerror(errno)); }
     loggers_pass_on(loggers, step, set);

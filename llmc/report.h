@@ -69,22 +69,28 @@ static inline ChartLine report_line(const MetricHistory *history, int column, co
     }
     return line;
 }
-static inline void report_smooth(ChartLine *line) { // exponential mean over about a 25th of the run
-    double keep = 1 - 1 / fmax(1, line->count / 25.0), weight = 0, mean = 0;
-    for (int i = 0; i < line->count; i++) {
-        weight = keep * weight + 1 - keep;
-        mean = keep * mean + (1 - keep) * line->y[i];
-        line->y[i] = mean / weight;
+// Mean over the neighbours, about a 25th of the run wide; narrower near an end and near a stage boundary, which it must not blur.
+static inline void report_smooth(ChartLine *line, const double *marks, int mark_count) {
+    double *sums = (double *)host_alloc((size_t)(line->count + 1) * sizeof(double));
+    for (int i = 0; i < line->count; i++) { sums[i + 1] = sums[i] + line->y[i]; }
+    int reach = line->count / 50, stage = 0;
+    for (int i = 0, first = 0, end = 0; i < line->count; i++) { // the stage is points first .. end-1
+        while (stage < mark_count && line->x[i] > marks[stage]) { stage++, first = i; }
+        if (end <= i) {
+            for (end = i; end < line->count && (stage == mark_count || line->x[end] < marks[stage]);) { end++; }
+        }
+        int around = i - first < end - 1 - i ? i - first : end - 1 - i;
+        if (around > reach) { around = reach; }
+        line->y[i] = (sums[i + around + 1] - sums[i - around]) / (2 * around + 1);
     }
+    free(sums);
 }
-static inline Chart report_chart(const MetricHistory *history, const char *title, const char *metric, bool smooth) {
+static inline Chart report_chart(const MetricHistory *history, const char *title, const char *metric, const double *marks, int mark_count) {
     Chart chart = {.title = title, .from_zero = true};
     int column = history_column(history, metric);
-    chart.lines[chart.line_count++] = report_line(history, column, "", smooth ? "c0 faint" : "c0");
-    if (smooth) {
-        chart.lines[chart.line_count] = report_line(history, column, "", "c0");
-        report_smooth(&chart.lines[chart.line_count++]);
-    }
+    chart.lines[chart.line_count++] = report_line(history, column, "", "c0 faint");
+    chart.lines[chart.line_count] = report_line(history, column, "", "c0");
+    report_smooth(&chart.lines[chart.line_count++], marks, mark_count);
     return chart;
 }
 static inline Chart report_accuracy(const MetricHistory *history) { // one line per evaluation set
@@ -107,11 +113,11 @@ static inline void report_charts_append(Buffer *out, const MetricHistory *histor
     for (int i = 0; i + 1 < config->stage_count; i++) { marks[mark_count++] = at += config->stages[i].steps; }
     Chart charts[] = {
         report_accuracy(history),
-        report_chart(history, "reward", METRIC_REWARD, true),
-        report_chart(history, "response length (tokens)", METRIC_LENGTH, true),
-        report_chart(history, "KL from the start model", METRIC_KL, true),
-        report_chart(history, "entropy (nats per token)", METRIC_ENTROPY, true),
-        report_chart(history, "gradient norm", METRIC_GRAD_NORM, true),
+        report_chart(history, "reward", METRIC_REWARD, marks, mark_count),
+        report_chart(history, "response length (tokens)", METRIC_LENGTH, marks, mark_count),
+        report_chart(history, "KL from the start model", METRIC_KL, marks, mark_count),
+        report_chart(history, "entropy (nats per token)", METRIC_ENTROPY, marks, mark_count),
+        report_chart(history, "gradient norm", METRIC_GRAD_NORM, marks, mark_count),
     };
     Chart *length = &charts[2];
     length->lines[length->line_count] = report_line(history, history_column(history, METRIC_LIMIT), "limit", "c1 dashed");
@@ -120,6 +126,8 @@ static inline void report_charts_append(Buffer *out, const MetricHistory *histor
     for (size_t i = 0; i < sizeof(charts) / sizeof(charts[0]); i++) {
         charts[i].marks = marks;
         charts[i].mark_count = mark_count;
+        charts[i].x_from = history->rows ? history->steps[0] : 0;
+        charts[i].x_to = history->rows ? history->steps[history->rows - 1] : 0;
         chart_append(out, &charts[i]);
         chart_free(&charts[i]);
     }
@@ -136,7 +144,7 @@ static const char report_style[] =
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:1.4em}svg{width:100%;height:auto}\n"
     "svg text{font-size:12px;fill:var(--soft)}svg .name{font-size:14px;font-weight:600;fill:var(--ink)}.grid{stroke:var(--line)}.mark{stroke:var(--soft);"
     "stroke-dasharray:3 4}\n"
-    "polyline{fill:none;stroke-width:2;stroke-linejoin:round}.faint{opacity:.3;stroke-width:1}.dashed{stroke-dasharray:6 4}\n"
+    "polyline,circle{fill:none;stroke-width:2;stroke-linejoin:round}.faint{opacity:.3;stroke-width:1}.dashed{stroke-dasharray:6 4}\n"
     ".c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}.c4{stroke:var(--c4)}\n"
     "svg .label{stroke:none;opacity:1}.label.c0{fill:var(--c0)}.label.c1{fill:var(--c1)}.label.c2{fill:var(--c2)}.label.c3{fill:var(--c3)}.label.c4{fill:var(--c4)}\n"
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.45em .7em .45em 0;border-bottom:1px solid var(--line)}\n"

@@ -24,6 +24,7 @@ typedef struct {
     int line_count;
     const double *marks; // x of vertical lines
     int mark_count;
+    double x_from, x_to;
     bool from_zero;
 } Chart;
 
@@ -41,21 +42,20 @@ static inline double chart_tick(double span) {
                                  : part < 7.5   ? 5
                                                 : 10);
 }
-static inline void chart_range(const Chart *chart, bool along_x, double *low, double *high) {
-    *low = INFINITY, *high = -INFINITY;
+// x from, x to, y from, y to; the y ends are round numbers
+static inline void chart_range(double range[4], const Chart *chart) {
+    double low = INFINITY, high = -INFINITY;
     for (int l = 0; l < chart->line_count; l++) {
-        for (int i = 0; i < chart->lines[l].count; i++) {
-            double value = along_x ? chart->lines[l].x[i] : chart->lines[l].y[i];
-            *low = fmin(*low, value), *high = fmax(*high, value);
-        }
+        for (int i = 0; i < chart->lines[l].count; i++) { low = fmin(low, chart->lines[l].y[i]), high = fmax(high, chart->lines[l].y[i]); }
     }
-    if (!isfinite(*low)) { *low = 0, *high = 1; }
-    if (!along_x && chart->from_zero) { *low = fmin(*low, 0); }
-    if (*high - *low < 1e-12 * fmax(1e-300, fabs(*high))) { *low -= fabs(*low) * 0.1 + 1e-6, *high += fabs(*high) * 0.1 + 1e-6; }
-    if (!along_x) {
-        double tick = chart_tick(*high - *low);
-        *low = floor(*low / tick + 1e-9) * tick, *high = ceil(*high / tick - 1e-9) * tick;
-    }
+    if (!isfinite(low)) { low = 0, high = 1; }
+    if (chart->from_zero) { low = fmin(low, 0), high = fmax(high, 0); }
+    if (high - low < 1e-12 * fmax(1e-290, fabs(high))) { low -= fabs(low) * 0.1 + 1e-6, high += fabs(high) * 0.1 + 1e-6; }
+    double tick = chart_tick(high - low);
+    range[0] = chart->x_from;
+    range[1] = fmax(chart->x_to, chart->x_from + 1);
+    range[2] = floor(low / tick + 1e-9) * tick;
+    range[3] = ceil(high / tick - 1e-9) * tick;
 }
 // At most CHART_POINTS of them: each the mean of as many neighbours as it takes.
 static inline void chart_polyline(Buffer *out, const ChartLine *line, const double range[4]) {
@@ -96,9 +96,8 @@ static inline void chart_axes(Buffer *out, const Chart *chart, const double rang
     }
 }
 static inline void chart_append(Buffer *out, const Chart *chart) {
-    double range[4]; // x from, x to, y from, y to
-    chart_range(chart, true, &range[0], &range[1]);
-    chart_range(chart, false, &range[2], &range[3]);
+    double range[4];
+    chart_range(range, chart);
     buffer_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\"><title>", CHART_WIDTH, CHART_HEIGHT);
     text_append_html(out, chart->title, strlen(chart->title));
     buffer_append_text(out, "</title>\n");
