@@ -12,7 +12,7 @@ static inline uint64_t fingerprint_word(uint64_t hash, uint64_t word) {
     hash = (hash ^ word) * 0x00000100000001B3u;
     return hash ^ (hash >> 29);
 }
-// Four independent chains hide the latency of the product; the last bytes are padded with zeros and followed by the count.
+// Four independent chains hide the latency of the product; the last bytes are padded with zeros.
 static inline uint64_t fingerprint_block(uint64_t hash, const unsigned char *data, size_t bytes) {
     uint64_t lanes[FINGERPRINT_LANES], words[FINGERPRINT_LANES];
     for (int i = 0; i < FINGERPRINT_LANES; i++) { lanes[i] = hash + (uint64_t)i; }
@@ -23,10 +23,10 @@ static inline uint64_t fingerprint_block(uint64_t hash, const unsigned char *dat
         for (int i = 0; i < FINGERPRINT_LANES; i++) { lanes[i] = fingerprint_word(lanes[i], words[i]); }
     }
     for (int i = 0; i < FINGERPRINT_LANES; i++) { hash = fingerprint_word(hash, lanes[i]); }
-    return fingerprint_word(hash, bytes);
+    return hash;
 }
 // Goes on from `hash` (FINGERPRINT_START at first). Blocks of 1 MiB are hashed by all threads and joined in their order,
-// so the result does not depend on the number of threads.
+// so the result does not depend on the number of threads; the count of bytes follows them.
 static inline uint64_t fingerprint_bytes(uint64_t hash, const void *data, size_t bytes) {
     const unsigned char *from = (const unsigned char *)data;
     size_t blocks = (bytes + FINGERPRINT_BLOCK - 1) / FINGERPRINT_BLOCK;

@@ -192,6 +192,20 @@ static void test_crc(void) { // the check values of both polynomials (RFC 3720 B
     unsigned char zeros[32] = {0};
     check(crc32c(zeros, 32) == 0x8A9136AAu, "CRC-32C of 32 zeros");
 }
+static void test_varint(void) {
+    static const struct {
+        uint64_t value;
+        const char *bytes;
+        size_t size;
+    } cases[] = {{0, "\0", 1}, {1, "\1", 1}, {127, "\x7F", 1}, {128, "\x80\x01", 2}, {300, "\xAC\x02", 2}, {16384, "\x80\x80\x01", 3}, {UINT64_MAX, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 10}};
+    Buffer out = {0};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        buffer_clear(&out);
+        proto_varint(&out, cases[i].value);
+        check(out.size == cases[i].size && !memcmp(out.data, cases[i].bytes, out.size), "varint of %llu", (unsigned long long)cases[i].value);
+    }
+    buffer_free(&out);
+}
 static void test_real_files(void) {
     const char *folder = check_data_folder();
     if (!folder) {
@@ -325,6 +339,8 @@ static void test_run_and_resume(void) {
     Config broken = made_up_config("build/test_loggers/broken");
     run_steps(&broken, -1, 0, 37, 2, true); // killed in step 38; the last checkpoint is of step 20
     check_run(broken.run_dir, 37, -1, id);
+    Error error = {""};
+    file_write_atomic("build/test_loggers/broken/tensorboard/events.out.tfevents.1000000000.host.1.0", "of an earlier part", 18, &error);
     run_steps(&broken, 20, 21, 60, 2, false);
     check_run(broken.run_dir, 60, 0, again);
     check_text(again, id, "a resumed run keeps its W&B id");
@@ -333,7 +349,6 @@ static void test_run_and_resume(void) {
     timeless(&b, broken.run_dir);
     check(a.size > 1000 && a.size == b.size && !memcmp(a.data, b.data, a.size), "metrics.jsonl of a resumed run equals an unbroken one's, times apart");
     buffer_clear(&a), buffer_clear(&b);
-    Error error;
     file_read("build/test_loggers/unbroken/samples.jsonl", &a, &error);
     file_read("build/test_loggers/broken/samples.jsonl", &b, &error);
     check(a.size > 100 && a.size == b.size && !memcmp(a.data, b.data, a.size), "so does samples.jsonl");
@@ -399,6 +414,7 @@ static void test_report_edges(void) {
 int main(void) {
     unsetenv("WANDB_MODE"), unsetenv("WANDB_DIR"), unsetenv("WANDB_RUN_ID");
     test_crc();
+    test_varint();
     test_real_files();
     test_run_and_resume();
     test_wandb_blocks();
