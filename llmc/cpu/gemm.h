@@ -50,35 +50,60 @@ static inline GemmWorkspace *gemm_workspace(void) { // made at a thread's first 
 }
 static inline int gemm_least(int a, int b) { return a < b ? a : b; }
 
-// Lines line .. line+width-1 at depths k .. k+depth-1, as to[depth][width]. Only `available` lines exist from `line` on: what a panel
-// holds behind them is never used. A group of lanes may write past its panel's width; the lanes there are written again afterwards.
-static inline void gemm_pack(float *to, int width, GemmFactor from, int line, int available, int k, int depth) {
-    if (from.lines_contiguous) {
-        for (int d = 0; d < depth; d++) {
-            const floatX *p = from.data + (size_t)(k + d) * from.stride + line;
-            for (int group = 0; group < width && group < available; group += SIMD_WIDTH) {
-                bool whole = group + SIMD_WIDTH <= available;
-                vector_store(to + d * width + group, whole ? vector_load_x(p + group) : vector_load_x_part(p + group, available - group));
+// Lines line .. line+lines-1 at depths k .. k+depth-1 as panels of `width` lines, each to[depth][width]. Only `available` lines exist from
+// `line` on: what the last panel holds behind them is never used. A group of lanes may write past its panel's width, into the next
+// depth or the next panel, where that is written afterwards; the last panel has room behind it.
+static inline void gemm_pack_lines(float *to, int width, const floatX *from, size_t stride, int lines, int available, int depth) {
+    enum { TOGETHER = 8 }; // depths whose cache lines stay near while all panels take their share of them
+    for (int begin = 0; begin < depth; begin += TOGETHER) {
+        int end = gemm_least(begin + TOGETHER, depth);
+        for (int line = 0; line < lines; line += width) {
+            float *panel = to + (size_t)line * depth;
+            for (int d = begin; d < end; d++) {
+                const floatX *p = from + (size_t)d * stride + line;
+                for (int group = 0; group < width; group += SIMD_WIDTH) {
+                    int left = available - line - group, room = d + 1 < depth ? SIMD_WIDTH : width - group;
+                    if (left > 0) { vector_store_part(panel + d * width + group, vector_load_x_part(p + group, left), room); }
+                }
             }
         }
-        return;
     }
-    for (int group = (width - 1) / SIMD_WIDTH * SIMD_WIDTH; group >= 0; group -= SIMD_WIDTH) {
-        const floatX *p[SIMD_WIDTH];
-        for (int i = 0; i < SIMD_WIDTH; i++) { p[i] = from.data + (size_t)(line + gemm_least(group + i, available - 1)) * from.stride + k; }
-        for (int d = 0; d < depth; d += SIMD_WIDTH) {
-            Vector block[SIMD_WIDTH];
-            int count = gemm_least(depth - d, SIMD_WIDTH);
-            if (count == SIMD_WIDTH) {
-                for (int i = 0; i < SIMD_WIDTH; i++) { block[i] = vector_load_x(p[i] + d); }
-                vector_transpose(block);
-                for (int i = 0; i < SIMD_WIDTH; i++) { vector_store(to + (d + i) * width + group, block[i]); }
-            } else {
-                for (int i = 0; i < SIMD_WIDTH; i++) { block[i] = vector_load_x_part(p[i] + d, count); }
-                vector_transpose(block);
-                for (int i = 0; i < count; i++) { vector_store(to + (d + i) * width + group, block[i]); }
+}
+static inline void gemm_pack_transposed(float *to, int width, const floatX *from, size_t stride, int lines, int available, int depth) {
+    for (int line = 0; line < lines; line += width) {
+        float *panel = to + (size_t)line * depth;
+        for (int group = (width - 1) / SIMD_WIDTH * SIMD_WIDTH; group >= 0; group -= SIMD_WIDTH) {
+            const floatX *p[SIMD_WIDTH];
+            for (int i = 0; i < SIMD_WIDTH; i++) { p[i] = from + (size_t)gemm_least(line + group + i, available - 1) * stride; }
+            for (int d = 0; d < depth; d += SIMD_WIDTH) {
+                Vector block[SIMD_WIDTH];
+                int count = gemm_least(depth - d, SIMD_WIDTH);
+                if (count == SIMD_WIDTH) {
+                    for (int i = 0; i < SIMD_WIDTH; i++) { block[i] = vector_load_x(p[i] + d); }
+                    vector_transpose(block);
+                    for (int i = 0; i < SIMD_WIDTH; i++) { vector_store(panel + (d + i) * width + group, block[i]); }
+                } else {
+                    for (int i = 0; i < SIMD_WIDTH; i++) { block[i] = vector_load_x_part(p[i] + d, count); }
+                    vector_transpose(block);
+                    for (int i = 0; i < count; i++) { vector_store(panel + (d + i) * width + group, block[i]); }
+                }
             }
         }
+    }
+}
+static void gemm_pack(float *to, int width, GemmFactor from, int line, int lines, int available, int k, int depth) {
+    if (from.lines_contiguous) {
+        gemm_pack_lines(to, width, from.data + (size_t)k * from.stride + line, from.stride, lines, available, depth);
+    } else {
+        gemm_pack_transposed(to, width, from.data + (size_t)line * from.stride + k, from.stride, lines, available, depth);
+    }
+}
+// Asks for part `part` of `parts` of what the next panel will be packed from, so that it comes while the tiles of this one are computed.
+static inline void gemm_prefetch_panel(GemmFactor from, int line, int lines, int k, int depth, int part, int parts) {
+    int runs = from.lines_contiguous ? depth : lines, length = from.lines_contiguous ? lines : depth, step = 64 / (int)sizeof(floatX);
+    const floatX *start = from.data + (from.lines_contiguous ? (size_t)k * from.stride + line : (size_t)line * from.stride + k);
+    for (int run = runs * part / parts; run < runs * (part + 1) / parts; run++) {
+        for (int i = 0; i < length; i += step) { __builtin_prefetch(start + (size_t)run * from.stride + i, 0, 2); }
     }
 }
 
@@ -158,24 +183,36 @@ static inline void gemm_tile_end(GemmResult out, const float *sums, int m, int n
     }
 }
 
+static inline void gemm_prefetch_result(GemmResult out, int m, int n, int rows) {
+    size_t bytes = out.is_float ? sizeof(float) : sizeof(floatX);
+    for (int r = 0; r < rows; r++) {
+        const char *p = (const char *)out.data + ((size_t)(m + r) * out.stride + (size_t)n) * bytes;
+        for (size_t i = 0; i < GEMM_TILE_COLUMNS * bytes; i += 64) { __builtin_prefetch(p + i, 1, 3); }
+    }
+}
+
 // One block of the result: rows m .. m+block_rows-1, columns n .. n+block_columns-1, all of the depth K.
 static void gemm_block(GemmResult out, GemmFactor rows, GemmFactor columns, int m, int block_rows, int n, int block_columns, int M, int N, int K) {
     GemmWorkspace *workspace = gemm_workspace();
     int row_tiles = (block_rows + GEMM_TILE_ROWS - 1) / GEMM_TILE_ROWS;
     for (int k = 0; k < K; k += GEMM_BLOCK_DEPTH) {
         int depth = gemm_least(K - k, GEMM_BLOCK_DEPTH);
-        for (int t = 0; t < row_tiles; t++) {
-            gemm_pack(workspace->rows + t * GEMM_TILE_ROWS * depth, GEMM_TILE_ROWS, rows, m + t * GEMM_TILE_ROWS, M - m - t * GEMM_TILE_ROWS, k, depth);
-        }
+        bool first = k == 0, last = k + depth == K;
+        gemm_pack(workspace->rows, GEMM_TILE_ROWS, rows, m, block_rows, M - m, k, depth);
         for (int j = 0; j < block_columns; j += GEMM_TILE_COLUMNS) {
-            gemm_pack(workspace->columns, GEMM_TILE_COLUMNS, columns, n + j, N - n - j, k, depth);
             int tile_columns = gemm_least(block_columns - j, GEMM_TILE_COLUMNS);
+            int next_columns = gemm_least(block_columns - j - tile_columns, GEMM_TILE_COLUMNS);
+            gemm_pack(workspace->columns, GEMM_TILE_COLUMNS, columns, n + j, tile_columns, N - n - j, k, depth);
             for (int t = 0; t < row_tiles; t++) {
                 int i = t * GEMM_TILE_ROWS, tile_rows = gemm_least(block_rows - i, GEMM_TILE_ROWS);
                 float *sums = workspace->tiles + (K <= GEMM_BLOCK_DEPTH ? 0 : (j / GEMM_TILE_COLUMNS * row_tiles + t) * GEMM_TILE_SIZE);
-                if (k == 0) { gemm_tile_begin(sums, out, m + i, n + j, tile_rows, tile_columns); }
+                if (first) { gemm_tile_begin(sums, out, m + i, n + j, tile_rows, tile_columns); }
+                if (next_columns > 0) { gemm_prefetch_panel(columns, n + j + tile_columns, next_columns, k, depth, t, row_tiles); }
+                if (last || (first && out.accumulate)) {
+                    gemm_prefetch_result(out, m + i + tile_rows, n + j, gemm_least(block_rows - i - tile_rows, GEMM_TILE_ROWS));
+                }
                 gemm_tile(sums, workspace->rows + i * depth, workspace->columns, depth, tile_rows);
-                if (k + depth == K) { gemm_tile_end(out, sums, m + i, n + j, tile_rows, tile_columns); }
+                if (last) { gemm_tile_end(out, sums, m + i, n + j, tile_rows, tile_columns); }
             }
         }
     }
