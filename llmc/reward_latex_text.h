@@ -385,6 +385,7 @@ static inline bool latex_backslash(LatexText *latex, const LatexStop *stop, Late
     latex->at = name + bytes;
     if (bytes == 1 && strchr("()[]", *name)) {
         bool opens = *name == '(' || *name == '[';
+        if (opens && stop->matrix) { stop->matrix->cell_has_node = true; }
         if (opens) { latex_equation(latex, (LatexStop){.math = *name == '(' ? ')' : ']'}, *name == '['); }
         return !opens && stop->math == *name; // a closer that closes nothing is skipped
     }
@@ -396,6 +397,7 @@ static inline bool latex_backslash(LatexText *latex, const LatexStop *stop, Late
             latex_run_begin(latex, run, stop->matrix);
             buffer_append(latex->out, name - 1, bytes + 1);
         } else if (begin) {
+            if (stop->matrix) { stop->matrix->cell_has_node = true; }
             latex_environment(latex, environment, environment_bytes);
         }
         return end && skipped && stop->environment && environment_bytes == stop->environment_bytes && !memcmp(environment, stop->environment, environment_bytes);
@@ -407,9 +409,11 @@ static inline bool latex_backslash(LatexText *latex, const LatexStop *stop, Late
         latex->at = behind;
     }
     const char *before = latex->at;
+    bool row = stop->matrix && bytes == 1 && *name == '\\';
+    if (stop->matrix && !row) { stop->matrix->cell_has_node = true; }
     latex_macro(latex, name, bytes);
     if (latex->at != before) { run->space_bytes = 0; } // it took an argument
-    if (stop->matrix && bytes == 1 && *name == '\\') { latex_matrix_end_row(latex, stop->matrix); }
+    if (row) { latex_matrix_end_row(latex, stop->matrix); }
     return false;
 }
 
@@ -440,8 +444,6 @@ static inline void latex_nodes(LatexText *latex, LatexStop stop) {
         latex_run_end(latex, &run);
         run.space_bytes = 0;
         if (*at == '\\') {
-            bool row = stop.matrix && at[1] == '\\';
-            if (stop.matrix && !row && strncmp(at + 1, "end", 3)) { stop.matrix->cell_has_node = true; }
             if (latex_backslash(latex, &stop, &run)) { break; }
             continue;
         }
