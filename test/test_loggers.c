@@ -383,6 +383,19 @@ static void test_wandb_blocks(void) {
         buffer_free(&record), buffer_free(&filler);
     }
 }
+static void test_report_smooth(void) {
+    enum { N = 400 };
+    double x[N], y[N], mark = 200.5, step = 0, noise = 0;
+    for (int i = 0; i < N; i++) { x[i] = i + 1, y[i] = (i + 1 > 200) + 0.1 * check_random(); }
+    ChartLine line = {.x = x, .y = y, .count = N};
+    report_smooth(&line, &mark, 1);
+    for (int i = 0; i < N; i++) {
+        step = fmax(step, fabs(y[i] - (x[i] > 200)));
+        if (i > 20 && i < 180) { noise = fmax(noise, fabs(y[i])); }
+    }
+    check(step <= 0.1, "smoothing does not reach over a stage boundary: off by %g", step); // the noise's own size
+    check(noise < 0.06, "smoothing over 17 steps leaves %g of noise of 0.1", noise);       // its deviation is 0.058 / sqrt(17) = 0.014
+}
 static void test_report_edges(void) {
     Config config = made_up_config("build/test_loggers/edges");
     config.experiment = "<script>alert(1)</script>";
@@ -418,6 +431,7 @@ int main(void) {
     test_real_files();
     test_run_and_resume();
     test_wandb_blocks();
+    test_report_smooth();
     test_report_edges();
     return check_report("test_loggers");
 }

@@ -301,7 +301,7 @@ static void test_config_json(void) {
     grpo_parse(&config, "-m dir -g 4 -c 32:40,56:40 -l 3e-7 --seed 9007199254740993", &ignored, &error);
     check(config_write_json(path, &config, &grpo_option_set, &error), "%s", error.text);
     Buffer written = {0};
-    check(file_read(path, &written, &error) && strstr(written.data, "\"learning_rate\": 3e-7,"), "numbers are written as they were typed: %s", written.data);
+    check(file_read(path, &written, &error) && strstr(written.data, "\"learning_rate\": 3e-7,"), "numbers are written as they were typed");
     buffer_free(&written);
     json_t *saved = json_read(path, &error);
     check(saved && json_integer_value(json_object_get(saved, "seed")) == 9007199254740993, "seed in config.json");
