@@ -46,17 +46,18 @@ static inline void parquet_close(ParquetFile *file) {
 static inline bool parquet_read_footer(ParquetFile *file, Error *error) {
     ParquetSource *source = &file->source;
     struct stat status;
-    unsigned char tail[8];
+    unsigned char head[4], tail[8];
     source->descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
     if (source->descriptor < 0) { return error_set(error, "%s: cannot be opened: %s", file->path, strerror(errno)); }
     if (fstat(source->descriptor, &status) != 0 || !S_ISREG(status.st_mode)) { return error_set(error, "%s: is not a regular file", file->path); }
     uint64_t size = (uint64_t)status.st_size;
     if (size < 12) { return error_set(error, "%s: %llu bytes are too few for a Parquet file", file->path, (unsigned long long)size); }
-    if (!source_read(source, tail, 8, size - 8)) { return false; }
+    if (!source_read(source, head, 4, 0) || !source_read(source, tail, 8, size - 8)) { return false; }
     if (!memcmp(tail + 4, "PARE", 4)) { return error_set(error, "%s: is an encrypted Parquet file, which is not supported; write it without encryption", file->path); }
     if (memcmp(tail + 4, "PAR1", 4) != 0) {
         return error_set(error, "%s: does not end in PAR1, so it is not a Parquet file, or it was cut short; fetch it again", file->path);
     }
+    if (memcmp(head, "PAR1", 4) != 0) { return error_set(error, "%s: ends like a Parquet file but does not begin with PAR1; fetch it again", file->path); }
     uint64_t length = bytes_read_unsigned(tail, 4);
     if (length > size - 12) { return error_set(error, "%s: announces a footer of %llu bytes in a file of %llu", file->path, (unsigned long long)length, (unsigned long long)size); }
     source->data_end = size - 8 - length;
