@@ -23,7 +23,7 @@ BUILD     := build/$(VARIANT)
 OPTIMIZE  ?= -O3 -march=native
 # No -ffast-math: isfinite must work. Contraction to fma is asked for by name because -std=c11 turns it off.
 CFLAGS    += -std=c11 -D_GNU_SOURCE -D$(PRECISION) -g $(OPTIMIZE) -ffp-contract=fast -fno-math-errno -fopenmp \
-             -Wall -Wextra -Wshadow -Werror -I. -isystem /usr/include/flint -MMD -MP
+             -Wall -Wextra -Wshadow -Werror -Wno-format-truncation -Wno-unknown-warning-option -I. -isystem /usr/include/flint -MMD -MP
 LDLIBS    += -Wl,--as-needed -ljansson -lutf8proc -lz -lzstd -llz4 -lsnappy -lbrotlidec -lflint-arb -lflint -lgmp -lm
 
 $(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found))

@@ -1,0 +1,69 @@
+// batch: which samples share a micro-batch. Longest first, each into the first micro-batch that still has room for it.
+#pragma once
+#include "llmc/microbatch.h"
+#include "llmc/samples.h"
+
+typedef struct {
+    int *sample;     // (capacity) sample indices, micro-batch after micro-batch
+    int *starts;     // (capacity + 1) micro-batch m holds sample[starts[m]] .. sample[starts[m+1] - 1]
+    int *room;       // (capacity) scratch
+    int *bin, *size; // (capacity) scratch
+    int count, capacity;
+} BatchPlan;
+
+static inline BatchPlan batch_plan_create(int capacity) {
+    BatchPlan plan = {.capacity = capacity, .sample = (int *)host_alloc(sizeof(int) * ((size_t)capacity * 5 + 1))};
+    plan.room = plan.sample + capacity;
+    plan.bin = plan.room + capacity;
+    plan.size = plan.bin + capacity;
+    plan.starts = plan.size + capacity;
+    return plan;
+}
+static inline void batch_plan_free(BatchPlan *plan) { free(plan->sample); }
+
+static inline int sample_rows(const Sample *s) { return s->prompt_count + s->count - 1; }
+
+static inline int batch_longer_first(const void *a, const void *b, void *samples) {
+    int i = *(const int *)a, j = *(const int *)b;
+    int difference = sample_rows(&((const Sample *)samples)[j]) - sample_rows(&((const Sample *)samples)[i]);
+    return difference ? difference : i - j;
+}
+// Plans samples first .. first+count-1, without those that carry no gradient: `skip_silent` when neither KL nor entropy is trained
+// and the advantage is zero (exact: their every derivative is zero). Each sample's rows are at most `rows`.
+static inline void batch_plan(BatchPlan *plan, const Samples *samples, int first, int count, int rows, bool skip_silent) {
+    int kept = 0;
+    plan->count = 0;
+    for (int i = first; i < first + count; i++) {
+        const Sample *s = &samples->list[i];
+        if (s->count > 0 && !(skip_silent && s->advantage == 0)) { plan->size[kept++] = i; }
+    }
+    qsort_r(plan->size, (size_t)kept, sizeof(int), batch_longer_first, samples->list);
+    for (int k = 0; k < kept; k++) {
+        int need = sample_rows(&samples->list[plan->size[k]]), m = 0;
+        assert(need <= rows);
+        while (m < plan->count && plan->room[m] < need) { m++; }
+        if (m == plan->count) { plan->room[plan->count++] = rows; }
+        plan->room[m] -= need;
+        plan->bin[k] = m;
+    }
+    int filled = 0;
+    for (int m = 0; m < plan->count; m++) {
+        plan->starts[m] = filled;
+        for (int k = 0; k < kept; k++) {
+            if (plan->bin[k] == m) { plan->sample[filled++] = plan->size[k]; }
+        }
+    }
+    plan->starts[plan->count] = filled;
+}
+static inline void batch_fill(Microbatch *batch, const BatchPlan *plan, int m, const Samples *samples) {
+    microbatch_clear(batch);
+    for (int i = plan->starts[m]; i < plan->starts[m + 1]; i++) {
+        const Sample *s = &samples->list[plan->sample[i]];
+        microbatch_add(batch, plan->sample[i], s->prompt_ids, s->prompt_count, s->tokens, s->count);
+    }
+}
+static inline double batch_response_tokens(const Samples *samples, int first, int count) {
+    double tokens = 0;
+    for (int i = first; i < first + count; i++) { tokens += samples->list[i].count; }
+    return tokens;
+}

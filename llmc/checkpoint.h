@@ -1,0 +1,160 @@
+// checkpoint: everything a run needs to go on as if it had never stopped, in run_dir/checkpoints/step_000100/:
+//   config.json, tokenizer files, model.safetensors   the policy as a Hugging Face folder
+//   optimizer.safetensors                             Adam's moments, and the fp32 master weights of a bf16 build
+//   trainer_state.json                                step, updates done, where the stage began, fingerprint
+// Random numbers and the place in the data are functions of the step, so they need no file. The folder is written under another
+// name, synced and renamed: a checkpoint is there whole or not at all.
+#pragma once
+#include <dirent.h>
+#include "llmc/fingerprint.h"
+#include "llmc/policy_io.h"
+#include "llmc/transformer.h"
+
+typedef struct {
+    int step;         // steps done
+    int stage;        // index of the running stage
+    int stage_start;  // step at which it began
+    int data_start;   // step at which the data order last began anew
+    int warmup_start; // step at which the optimizer last began anew
+    int updates;      // AdamW updates since then
+} TrainState;
+
+static inline bool directory_sync(const char *path, Error *error) {
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = descriptor >= 0 && fsync(descriptor) == 0;
+    if (!ok) { error_set(error, "%s: cannot be synced: %s", path, strerror(errno)); }
+    if (descriptor >= 0) { close(descriptor); }
+    return ok;
+}
+static inline void directory_remove(const char *path) { // one level deep, as checkpoints are
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    char file[2048];
+    while (directory && (entry = readdir(directory))) {
+        snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) { unlink(file); }
+    }
+    if (directory) { closedir(directory); }
+    rmdir(path);
+}
+
+// A number that follows from every weight and nothing else.
+static inline uint64_t policy_fingerprint(const Policy *p, uint64_t start) {
+    char *piece = (char *)host_alloc(POLICY_CHUNK * sizeof(floatX));
+    uint64_t hash = start;
+    for (size_t done = 0; done < p->parameters.total; done += POLICY_CHUNK) {
+        size_t count = p->parameters.total - done < POLICY_CHUNK ? p->parameters.total - done : POLICY_CHUNK;
+        device_download(piece, p->weights + done, count * sizeof(floatX));
+        hash = fingerprint_bytes(hash, piece, count * sizeof(floatX));
+    }
+    free(piece);
+    return hash;
+}
+
+static inline int checkpoint_arrays(const Policy *p, PolicyArray arrays[3]) {
+    arrays[0] = (PolicyArray){"adam_m.", SAFETENSORS_F32, p->adam_m};
+    arrays[1] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_v};
+    arrays[2] = (PolicyArray){"master.", SAFETENSORS_F32, p->master};
+    return sizeof(floatX) == sizeof(float) ? 2 : 3;
+}
+static inline void checkpoint_path(char path[1024], const char *run_dir, int step, const char *suffix) {
+    snprintf(path, 1024, "%.900s/checkpoints/step_%06d%s", run_dir, step, suffix);
+}
+// The step of the newest complete checkpoint, -1 when there is none. Unfinished ones are passed over.
+static inline int checkpoint_latest(const char *run_dir) {
+    char folder[1024], path[1100];
+    snprintf(folder, sizeof(folder), "%.900s/checkpoints", run_dir);
+    DIR *directory = opendir(folder);
+    struct dirent *entry;
+    int latest = -1;
+    while (directory && (entry = readdir(directory))) {
+        int step, used = 0;
+        if (sscanf(entry->d_name, "step_%d%n", &step, &used) != 1 || entry->d_name[used]) { continue; }
+        snprintf(path, sizeof(path), "%.900s/%.100s/trainer_state.json", folder, entry->d_name);
+        if (step > latest && file_exists(path)) { latest = step; }
+    }
+    if (directory) { closedir(directory); }
+    return latest;
+}
+static inline void checkpoint_prune(const char *run_dir, int keep) { // removes the oldest, and what a killed run left half-written
+    char folder[1024], path[2048];
+    snprintf(folder, sizeof(folder), "%.900s/checkpoints", run_dir);
+    int newest = checkpoint_latest(run_dir);
+    for (;;) {
+        DIR *directory = opendir(folder);
+        struct dirent *entry;
+        int count = 0, oldest = newest;
+        while (directory && (entry = readdir(directory))) {
+            int step, used = 0;
+            if (sscanf(entry->d_name, "step_%d%n", &step, &used) != 1) { continue; }
+            if (entry->d_name[used]) {
+                snprintf(path, sizeof(path), "%.1000s/%.255s", folder, entry->d_name);
+                directory_remove(path);
+                continue;
+            }
+            count++;
+            oldest = step < oldest ? step : oldest;
+        }
+        if (directory) { closedir(directory); }
+        if (keep == 0 || count <= keep || oldest == newest) { return; }
+        checkpoint_path(path, run_dir, oldest, "");
+        directory_remove(path);
+    }
+}
+
+static inline bool checkpoint_write(const char *run_dir, const Policy *p, const TrainState *state, const char *source_dir, int keep, Error *error) {
+    char folder[1024], temporary[1024], path[1100];
+    snprintf(folder, sizeof(folder), "%.900s/checkpoints", run_dir);
+    checkpoint_path(temporary, run_dir, state->step, ".tmp");
+    directory_remove(temporary);
+    PolicyArray arrays[3];
+    int array_count = checkpoint_arrays(p, arrays);
+    snprintf(path, sizeof(path), "%s/optimizer.safetensors", temporary);
+    bool ok = directory_create(folder, error) && policy_write_folder(temporary, p, source_dir, error) && policy_write_arrays(path, 0, p, arrays, array_count, error);
+    if (ok) {
+        char fingerprint[20];
+        snprintf(fingerprint, sizeof(fingerprint), "%016llx", (unsigned long long)policy_fingerprint(p, 0));
+        json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "step", state->step, "stage", state->stage, "stage_start", state->stage_start, "data_start",
+                                 state->data_start, "warmup_start", state->warmup_start, "updates", state->updates, "weights_fingerprint", fingerprint);
+        snprintf(path, sizeof(path), "%s/trainer_state.json", temporary);
+        ok = json_write(path, json, error) && directory_sync(temporary, error);
+        json_decref(json);
+    }
+    if (!ok) {
+        directory_remove(temporary);
+        return false;
+    }
+    char final[1024];
+    checkpoint_path(final, run_dir, state->step, "");
+    directory_remove(final); // an older save of the same step: the same bits
+    if (rename(temporary, final) != 0) { return error_set(error, "%s: cannot be renamed: %s", temporary, strerror(errno)); }
+    if (!directory_sync(folder, error)) { return false; }
+    checkpoint_prune(run_dir, keep);
+    return true;
+}
+
+// Reads a checkpoint folder; every file of it is checked before it is believed.
+static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *state, Error *error) {
+    char path[1100];
+    snprintf(path, sizeof(path), "%.1000s/trainer_state.json", folder);
+    json_t *json = json_read(path, error);
+    if (!json) { return false; }
+    const char *fingerprint = "";
+    json_error_t found;
+    bool ok = json_unpack_ex(json, &found, 0, "{s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "step", &state->step, "stage", &state->stage, "stage_start", &state->stage_start,
+                             "data_start", &state->data_start, "warmup_start", &state->warmup_start, "updates", &state->updates, "weights_fingerprint", &fingerprint) == 0;
+    if (!ok) { error_set(error, "%s: %s: this is not the state of a trainer", path, found.text); }
+    if (ok && (state->step < 0 || state->stage < 0 || state->updates < 0 || state->stage_start < 0 || state->stage_start > state->step || state->data_start < 0 ||
+               state->data_start > state->step || state->warmup_start < 0 || state->warmup_start > state->step)) {
+        ok = error_set(error, "%s: step %d of stage %d with %d updates cannot be", path, state->step, state->stage, state->updates);
+    }
+    PolicyArray arrays[3], weights = {"", weight_dtype, p->weights};
+    int array_count = checkpoint_arrays(p, arrays);
+    snprintf(path, sizeof(path), "%.1000s/optimizer.safetensors", folder);
+    ok = ok && policy_read_arrays(folder, p, &weights, 1, error) && policy_read_arrays(path, p, arrays, array_count, error);
+    char now[20];
+    snprintf(now, sizeof(now), "%016llx", ok ? (unsigned long long)policy_fingerprint(p, 0) : 0ull);
+    if (ok && strcmp(now, fingerprint) != 0) { ok = error_set(error, "%s: the weights have fingerprint %s, the state says %s: files of two checkpoints are mixed", folder, now, fingerprint); }
+    json_decref(json);
+    return ok;
+}

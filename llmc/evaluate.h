@@ -1,0 +1,74 @@
+// evaluate: what a set of graded answers says about the model. Q questions, n answers each, c[q] of them right.
+//   mean@n      = (1/Q) sum_q c[q]/n                                        pass@1, from n samples
+//   its standard error = std over questions of c[q]/n / sqrt(Q)             (Miller 2024, "Adding error bars to evals", eq. 1)
+//   pass@k      = (1/Q) sum_q 1 - C(n - c[q], k) / C(n, k)                  unbiased (Chen et al. 2021, eq. 1)
+//   maj@n       = (1/Q) sum_q whether the answer given most often is right  (Wang et al. 2022); ties go to the one given first
+//   within L    = pass@1 when an answer of more than L tokens counts as wrong: what a context of L would have reached
+#pragma once
+#include "llmc/grading.h"
+
+enum { EVALUATION_MAX_K = 17 }; // k = 1, 2, 4, ... , 65536
+typedef struct {
+    int questions, samples; // Q, n
+    double mean, standard_error, majority, within;
+    int k_count, k[EVALUATION_MAX_K];
+    double pass_at[EVALUATION_MAX_K];
+    double mean_length, truncated, gave_up; // tokens; shares of all answers
+    // running sums while questions are added
+    double sum_square;
+} Evaluation;
+
+static inline double evaluation_pass_at_k(int n, int c, int k) {
+    double all_wrong = 1; // C(n-c, k) / C(n, k) as a product, so that nothing overflows
+    for (int i = 0; i < k; i++) { all_wrong *= n - c - i > 0 ? (double)(n - c - i) / (n - i) : 0; }
+    return 1 - all_wrong;
+}
+static inline Evaluation evaluation_start(int samples) {
+    Evaluation e = {.samples = samples};
+    for (int k = 1; k <= samples && e.k_count < EVALUATION_MAX_K; k *= 2) { e.k[e.k_count++] = k; }
+    return e;
+}
+// Whether the answer that most of a group's responses give is right. Two answers are one when their normalised texts are equal.
+static inline bool evaluation_majority(const Sample *group, int n, GraderMode mode) {
+    Buffer *answers = (Buffer *)host_alloc(sizeof(Buffer) * (size_t)n);
+    bool *given = (bool *)host_alloc(sizeof(bool) * (size_t)n);
+    for (int i = 0; i < n; i++) { given[i] = reward_extract_answer(&answers[i], group[i].text.data ? group[i].text.data : "", group[i].text.size, mode); }
+    int best = -1, best_votes = 0;
+    for (int i = 0; i < n; i++) {
+        int votes = 0;
+        for (int j = 0; given[i] && j < n; j++) { votes += given[j] && answers[i].size == answers[j].size && !memcmp(answers[i].data, answers[j].data, answers[i].size); }
+        if (votes > best_votes) { best = i, best_votes = votes; }
+    }
+    bool right = best >= 0 && group[best].verdict.reward > 0;
+    for (int i = 0; i < n; i++) { buffer_free(&answers[i]); }
+    free(answers);
+    free(given);
+    return right;
+}
+// Adds the graded answers of some questions, n = e->samples side by side for each. context: L above, 0 for no limit.
+static inline void evaluation_add(Evaluation *e, const Samples *samples, GraderMode mode, int context) {
+    const int n = e->samples;
+    for (int first = 0; first < samples->count; first += n) {
+        const Sample *group = &samples->list[first];
+        int right = 0, within = 0;
+        for (int i = 0; i < n; i++) {
+            const bool ok = group[i].verdict.reward > 0;
+            right += ok;
+            within += ok && (context == 0 || group[i].count <= context);
+            e->mean_length += group[i].count, e->truncated += !group[i].finished, e->gave_up += group[i].verdict.gave_up;
+        }
+        const double share = (double)right / n;
+        e->questions++;
+        e->mean += share, e->sum_square += share * share, e->within += (double)within / n;
+        e->majority += evaluation_majority(group, n, mode);
+        for (int k = 0; k < e->k_count; k++) { e->pass_at[k] += evaluation_pass_at_k(n, right, e->k[k]); }
+    }
+}
+static inline void evaluation_finish(Evaluation *e) { // sums become means
+    const double Q = e->questions, answers = Q * e->samples;
+    e->mean /= Q, e->within /= Q, e->majority /= Q;
+    e->mean_length /= answers, e->truncated /= answers, e->gave_up /= answers;
+    for (int k = 0; k < e->k_count; k++) { e->pass_at[k] /= Q; }
+    const double variance = Q > 1 ? (e->sum_square - Q * e->mean * e->mean) / (Q - 1) : 0;
+    e->standard_error = variance > 0 ? sqrt(variance / Q) : 0;
+}

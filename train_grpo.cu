@@ -1,0 +1,48 @@
+// train_grpo: reinforcement learning of a language model with verifiable rewards (GRPO, Shao et al. 2024), whole, on one screen.
+// ./train_grpo -m MODEL_FOLDER -d PROMPTS.parquet -c 8192:1040,16384:480,24576:230      ./train_grpo --help      README.md
+#include "llmc/config.h"        // Config: every option, one line each
+#include "llmc/miniature.h"     // miniature_prepare: data and start of the built-in model, when no other is given
+#include "llmc/trainer_steps.h" // trainer_*; below it policy_*, rollout_*, grpo_loss, advantage_within_groups, batch_*
+
+int main(int argc, char **argv) {
+    Config config = config_from_args(argc, argv);
+    miniature_prepare(&config);
+    Trainer t;
+    trainer_open(&t, &config);
+    trainer_begin(&t);
+    while (t.state.step < t.total_steps && !stop_requested) {
+        // 1. Sample: group_size answers to each of the step's prompts, with the log-probability of every token. Each answer is
+        //    graded on CPU threads as it ends.
+        trainer_begin_stage(&t);
+        if (!trainer_sample(&t)) { break; }
+
+        // 2. Judge: how much better each answer is than its siblings.
+        advantage_within_groups(&t.samples, config.group_size);
+
+        // 3. Learn: one AdamW update per minibatch, on the mean loss over all its response tokens. Sequences are packed end to end
+        //    into micro-batches; answers without any gradient are left out.
+        GrpoStats stats = {0}, fresh = {0};
+        UpdateStats updates = {0};
+        const int minibatch = config.minibatch_prompts * config.group_size;
+        t.adamw.learning_rate = trainer_learning_rate(&t);
+        for (int first = 0; first < t.samples.count; first += minibatch) {
+            const double response_tokens = batch_response_tokens(&t.samples, first, minibatch);
+            batch_plan(&t.plan, &t.samples, first, minibatch, config.tokens_per_microbatch, config.kl_coef == 0 && config.entropy_coef == 0);
+            policy_zero_gradients(&t.policy);
+            for (int m = 0; m < t.plan.count; m++) {
+                batch_fill(&t.microbatch, &t.plan, m, &t.samples);
+                trainer_reference_logprobs(&t);
+                policy_forward(&t.policy, t.policy.weights, &t.microbatch, config.temperature);
+                grpo_loss(t.dlogprob, t.dentropy, &stats, &t.microbatch, &t.samples, t.policy.host_logprob, t.policy.host_entropy, response_tokens, &t.loss);
+                policy_backward(&t.policy, &t.microbatch, t.dlogprob, t.dentropy, config.temperature);
+            }
+            if (first == 0) { fresh = stats; }
+            policy_update(&t.policy, &t.adamw, &updates);
+        }
+
+        // 4. Report, evaluate, save.
+        trainer_end_step(&t, &stats, &fresh, &updates);
+    }
+    trainer_end(&t);
+    return trainer_close(&t);
+}
