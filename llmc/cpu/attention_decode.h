@@ -18,6 +18,12 @@ void kv_cache_write(floatX *cache, const floatX *qkv, const int *slots, int N, i
     }
 }
 
+// Asks for the first lines of half a block while another is computed: pages lie anywhere, so the processor cannot guess the next
+// one; once a long half is being read, it can.
+static inline void attention_prefetch(const floatX *half, int D) {
+    const int line = 64 / (int)sizeof(floatX), lines = min_int(32, KV_PAGE * D / line);
+    for (int i = 0; i < lines; i++) { __builtin_prefetch(half + i * line, 0, 2); }
+}
 // heads <= ROW_TILE query heads, all of key/value head kv.
 static inline void attention_decode_heads(floatX *out, const floatX *query, int heads, const floatX *cache, const int *pages, int kv, int KV,
                                           int length, float scale, int D) {
@@ -31,14 +37,17 @@ static inline void attention_decode_heads(floatX *out, const floatX *query, int 
     for (int r = 0; r < heads; r++) { m[r] = -FLT_MAX, l[r] = vector_splat(0); }
     for (int begin = 0; begin < length; begin += KV_PAGE) {
         const floatX *block = cache + ((size_t)pages[begin / KV_PAGE] * KV + kv) * 2 * KV_PAGE * D, *values = block + KV_PAGE * D;
-        int present = min_int(KV_PAGE, length - begin);
+        int present = min_int(KV_PAGE, length - begin), next = begin + KV_PAGE;
+        const floatX *ahead = next < length ? cache + ((size_t)pages[next / KV_PAGE] * KV + kv) * 2 * KV_PAGE * D : block;
         if (stride != D) {
             attention_load_block(padded, values, 0, present, (size_t)D, D, stride);
             values = padded;
         }
         for (int r = 0; r < heads; r++) { keys[r] = present; }
+        attention_prefetch(ahead, D);
         attention_scores(p, q, stride, block, heads, D);
         attention_softmax(p, m, l, rescale, keys, heads);
+        attention_prefetch(ahead + KV_PAGE * D, D);
         attention_accumulate(o, rescale, p, values, present, heads, stride);
     }
     for (int r = 0; r < heads; r++) { attention_store_row(out + (size_t)r * D, o + r * stride, vector_sum(l[r]), D); }
