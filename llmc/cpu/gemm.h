@@ -220,6 +220,7 @@ static void gemm_block(GemmResult out, GemmFactor rows, GemmFactor columns, int 
 
 // rows (M lines), columns (N lines), both K deep; out (M, N). Threads share the longer side, in whole tiles.
 static void gemm(GemmResult out, GemmFactor rows, GemmFactor columns, int M, int N, int K) {
+    if (M == 0 || N == 0) { return; }
     int row_tiles = (M + GEMM_TILE_ROWS - 1) / GEMM_TILE_ROWS, column_tiles = (N + GEMM_TILE_COLUMNS - 1) / GEMM_TILE_COLUMNS;
     bool share_rows = row_tiles > column_tiles;
 #pragma omp parallel if ((double)M * N * K > 1e6)

@@ -1,15 +1,24 @@
 // CPU body of ../linear.h: the three products are one gemm with other factors; few rows take a kernel that reads the weights once.
 #pragma once
-#include "llmc/cpu/gemm.h"
+#include "llmc/cpu/gemv.h"
 #include "llmc/linear.h"
 
+static void linear_product(GemmResult out, const floatX *x, const floatX *weight, int N, int C, int OC) {
+    int done = 0; // outputs
+    if (gemv_fits(N, C)) {
+        gemv(out, x, weight, N, C, OC);
+        done = OC / SIMD_WIDTH * SIMD_WIDTH;
+    }
+    GemmResult rest = out;
+    rest.data = (char *)out.data + (size_t)done * (out.is_float ? sizeof(float) : sizeof(floatX));
+    rest.bias = out.bias ? out.bias + done : NULL;
+    gemm(rest, (GemmFactor){.data = x, .stride = (size_t)C}, (GemmFactor){.data = weight + (size_t)done * C, .stride = (size_t)C}, N, OC - done, C);
+}
 void linear_forward(floatX *out, const floatX *x, const floatX *weight, const floatX *bias, int N, int C, int OC) {
-    gemm((GemmResult){.data = out, .stride = (size_t)OC, .is_float = false, .bias = bias},
-         (GemmFactor){.data = x, .stride = (size_t)C}, (GemmFactor){.data = weight, .stride = (size_t)C}, N, OC, C);
+    linear_product((GemmResult){.data = out, .stride = (size_t)OC, .bias = bias}, x, weight, N, C, OC);
 }
 void linear_forward_float(float *out, const floatX *x, const floatX *weight, int N, int C, int OC) {
-    gemm((GemmResult){.data = out, .stride = (size_t)OC, .is_float = true},
-         (GemmFactor){.data = x, .stride = (size_t)C}, (GemmFactor){.data = weight, .stride = (size_t)C}, N, OC, C);
+    linear_product((GemmResult){.data = out, .stride = (size_t)OC, .is_float = true}, x, weight, N, C, OC);
 }
 
 // Column sums, each one chain over n from the old value.
