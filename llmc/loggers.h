@@ -86,11 +86,11 @@ static inline bool loggers_step(Loggers *loggers, int step, MetricSet *set, uint
     loggers_pass_on(loggers, step, set);
     return true;
 }
-// An answer to show in the report, its middle left out if it is long.
+// An answer to show in the report, its middle left out if it is long; NULL is the empty answer.
 static inline bool loggers_sample(Loggers *loggers, int step, double reward, const char *prompt, const char *response, const char *truth, const char *reason,
                                   Error *error) {
     Buffer line = {0}, shown = {0};
-    text_append_shortened(&shown, response, strlen(response), LOGGERS_SAMPLE_TEXT);
+    if (response) { text_append_shortened(&shown, response, strlen(response), LOGGERS_SAMPLE_TEXT); }
     const char *const texts[] = {prompt, shown.data ? shown.data : "", truth, reason}, *const names[] = {"prompt", "response", "truth", "reason"};
     buffer_printf(&line, "{\"step\":%d,\"reward\":", step);
     buffer_append_json_number(&line, reward);

@@ -262,6 +262,7 @@ static void run_steps(const Config *config, int resumed, int first, int last, in
         check(loggers_step(&loggers, step, &set, (uint32_t)step * 2654435761u, &error), "step %d: %s", step, error.text);
         if (step % 10 == 0) {
             check(loggers_sample(&loggers, step, step % 20 == 0, "1+2=<think>", "1+2=3</think>\\boxed{3} & <b>\xE4\xBD", "3", "equal text", &error), "%s", error.text);
+            check(loggers_sample(&loggers, step, 0, "1+2=<think>", NULL, "3", "no answer", &error), "an empty answer: %s", error.text);
             check(loggers_report(&loggers, &error), "report: %s", error.text);
         }
     }
