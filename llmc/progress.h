@@ -18,7 +18,7 @@ enum { PROGRESS_QUIET_SECONDS = 10,
 
 static inline void progress_duration(char out[32], double seconds) { // 1:02:03, 4:05
     long long whole = !(seconds > 0) ? 0 : seconds > 3599999 ? 3599999
-                                                          : (long long)(seconds + 0.5);
+                                                             : (long long)(seconds + 0.5);
     if (whole >= 3600) {
         snprintf(out, 32, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
     } else {
