@@ -28,25 +28,20 @@ static inline Evaluation evaluation_start(int samples) {
     for (int k = 1; k <= samples && e.k_count < EVALUATION_MAX_K; k *= 2) { e.k[e.k_count++] = k; }
     return e;
 }
-// Whether the answer that most of a group's responses give is right. Two answers are one when their normalised texts are equal.
-static inline bool evaluation_majority(const Sample *group, int n, GraderMode mode) {
-    Buffer *answers = (Buffer *)host_alloc(sizeof(Buffer) * (size_t)n);
-    bool *given = (bool *)host_alloc(sizeof(bool) * (size_t)n);
-    for (int i = 0; i < n; i++) { given[i] = reward_extract_answer(&answers[i], group[i].text.data ? group[i].text.data : "", group[i].text.size, mode); }
+// Whether the answer that most of a group's responses give is right. Two answers are one when they are the same text.
+static inline bool evaluation_majority(const Sample *group, int n) {
     int best = -1, best_votes = 0;
     for (int i = 0; i < n; i++) {
         int votes = 0;
-        for (int j = 0; given[i] && j < n; j++) { votes += given[j] && answers[i].size == answers[j].size && !memcmp(answers[i].data, answers[j].data, answers[i].size); }
+        for (int j = 0; group[i].answer.size && j < n; j++) {
+            votes += group[i].answer.size == group[j].answer.size && !memcmp(group[i].answer.data, group[j].answer.data, group[i].answer.size);
+        }
         if (votes > best_votes) { best = i, best_votes = votes; }
     }
-    bool right = best >= 0 && group[best].verdict.reward > 0;
-    for (int i = 0; i < n; i++) { buffer_free(&answers[i]); }
-    free(answers);
-    free(given);
-    return right;
+    return best >= 0 && group[best].verdict.reward > 0;
 }
 // Adds the graded answers of some questions, n = e->samples side by side for each. context: L above, 0 for no limit.
-static inline void evaluation_add(Evaluation *e, const Samples *samples, GraderMode mode, int context) {
+static inline void evaluation_add(Evaluation *e, const Samples *samples, int context) {
     const int n = e->samples;
     for (int first = 0; first < samples->count; first += n) {
         const Sample *group = &samples->list[first];
@@ -60,7 +55,7 @@ static inline void evaluation_add(Evaluation *e, const Samples *samples, GraderM
         const double share = (double)right / n;
         e->questions++;
         e->mean += share, e->sum_square += share * share, e->within += (double)within / n;
-        e->majority += evaluation_majority(group, n, mode);
+        e->majority += evaluation_majority(group, n);
         for (int k = 0; k < e->k_count; k++) { e->pass_at[k] += evaluation_pass_at_k(n, right, e->k[k]); }
     }
 }

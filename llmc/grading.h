@@ -24,6 +24,7 @@ static inline void grading_grade(void *context, void *item) {
     Prompt prompt = prompt_set_get(grading->prompts, grading->prompt_index[s->prompt]);
     s->verdict = reward_grade_response(grading->mode, whole.data, whole.size, prompt.truth_json);
     s->reward = (float)s->verdict.reward;
+    reward_extract_answer(&s->answer, whole.data, whole.size, grading->mode);
     buffer_free(&whole);
 }
 static inline void grading_open(Grading *grading, const Tokenizer *tokenizer, GraderMode mode, int threads, int capacity) {

@@ -15,7 +15,7 @@ typedef struct {
     float *logprob;           // by the sampler, at the sampling temperature
     float *reference_logprob; // by the frozen reference, filled by the trainer
     bool finished;            // ended by itself; false: cut at the limit
-    Buffer text;              // the response as text, kept from step to step so that nothing is allocated anew
+    Buffer text, answer;      // the response as text, and what the grader took for its answer ("" for none); their memory is kept from step to step
     Verdict verdict;
     float reward, advantage;
 } Sample;
@@ -33,7 +33,10 @@ static inline Samples samples_create(int capacity, int max_new_tokens) {
                      .token_storage = (int *)host_alloc(sizeof(int) * tokens), .float_storage = (float *)host_alloc(2 * sizeof(float) * tokens)};
 }
 static inline void samples_free(Samples *samples) {
-    for (int i = 0; i < samples->capacity; i++) { buffer_free(&samples->list[i].text); }
+    for (int i = 0; i < samples->capacity; i++) {
+        buffer_free(&samples->list[i].text);
+        buffer_free(&samples->list[i].answer);
+    }
     free(samples->list);
     free(samples->token_storage);
     free(samples->float_storage);
@@ -46,10 +49,11 @@ static inline void samples_add_group(Samples *samples, int prompt, const int *pr
     assert(samples->count + group_size <= samples->capacity);
     for (int number = 0; number < group_size; number++) {
         size_t place = (size_t)samples->count * (size_t)samples->max_new_tokens;
-        Buffer text = samples->list[samples->count].text;
+        Buffer text = samples->list[samples->count].text, answer = samples->list[samples->count].answer;
         buffer_clear(&text);
+        buffer_clear(&answer);
         samples->list[samples->count++] = (Sample){
-            .text = text, .prompt = prompt, .number = number, .prompt_ids = prompt_ids, .prompt_count = prompt_count,
+            .text = text, .answer = answer, .prompt = prompt, .number = number, .prompt_ids = prompt_ids, .prompt_count = prompt_count,
             .key = random_key(prompt_key, (uint64_t)number), .tokens = samples->token_storage + place,
             .logprob = samples->float_storage + 2 * place, .reference_logprob = samples->float_storage + 2 * place + samples->max_new_tokens};
     }

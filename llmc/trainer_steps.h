@@ -201,7 +201,7 @@ static inline bool trainer_evaluate_set(Trainer *t, const EvalSet *set, bool gre
         whole = trainer_generate(t, set->prompts, indices, chunk, n, random_key((uint64_t)c->seed, 4), &how);
         progress_finish(&t->progress);
         if (!whole) { break; }
-        evaluation_add(&e, &t->samples, t->grading.mode, context);
+        evaluation_add(&e, &t->samples, context);
         snprintf(path, sizeof(path), "%.900s/eval/step_%06d.%.64s%s.%d.jsonl", c->run_dir, t->state.step, set->name, greedy ? ".greedy" : "", first / t->eval_chunk);
         if (!records_write(path, &t->samples, &t->grading, &error)) { fatal("%s", error.text); }
     }

@@ -188,7 +188,7 @@ static inline void policy_update(Policy *p, AdamW *adamw, UpdateStats *stats) {
         stats->skipped++;
         return;
     }
-    const double scale = norm > (double)adamw->grad_clip ? (double)adamw->grad_clip / norm : 1.0;
+    const double shrink = (double)adamw->grad_clip / (norm + 1e-6), scale = shrink < 1 ? shrink : 1; // as torch.nn.utils.clip_grad_norm_
     adamw_update(p->weights, p->master, p->adam_m, p->adam_v, p->gradients, p->parameters.total, (float)scale, adamw->learning_rate,
                  adamw->beta1, adamw->beta2, adamw->eps, adamw->weight_decay, ++adamw->step);
     stats->count++;
