@@ -7,7 +7,7 @@
 #include "llmc/reward.h"
 
 #define GRADE_OPTIONS(OPTION) \
-    OPTION(text, grader, "", "deepscaler", "deepscaler", "whose verdict: deepscaler (DeepScaleR's training reward)")
+    OPTION(text, grader, "", "deepscaler", "deepscaler|math_verify", "whose verdict: DeepScaleR's training reward, or Hugging Face's Math-Verify for evaluation")
 
 typedef struct {
     GRADE_OPTIONS(OPTION_FIELD)

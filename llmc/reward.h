@@ -3,7 +3,8 @@
 // Two graders with their own oracles, never mixed. GRADER_DEEPSCALER gives the verdict of DeepScaleR's training reward
 // (agentica-project/deepscaler, rewards/math_reward.py): the two answers are the same text in the MATH data set's normal
 // form (reward_mathd.h), or the same text in PRM800K's (reward_normalize.h), or, element by element, expressions whose
-// difference is zero (reward_expression.h, reward_zero.h).
+// difference is zero (reward_expression.h, reward_zero.h). GRADER_MATH_VERIFY gives the verdict of Hugging Face's
+// Math-Verify, used for evaluation: sets, intervals, matrices, relations, percents, rounded decimals (reward_verify_*.h).
 //
 // Any number of threads may grade at once; a thread that is done with grading calls reward_thread_cleanup(). The text is
 // untrusted: time and memory are bounded by counts of steps, digits, terms and depth, never by a clock, so the verdict on
@@ -13,6 +14,8 @@
 #include "llmc/reward_extract.h"
 #include "llmc/reward_mathd.h"
 #include "llmc/reward_normalize.h"
+#include "llmc/reward_verify_compare.h"
+#include "llmc/reward_verify_text.h"
 #include "llmc/reward_zero.h"
 
 typedef struct {
@@ -21,8 +24,9 @@ typedef struct {
     bool gave_up;       // a limit was met: count it apart from a wrong answer
 } Verdict;
 typedef enum { GRADER_DEEPSCALER,
+               GRADER_MATH_VERIFY,
                GRADER_COUNT } GraderMode;
-static const char *const grader_names[GRADER_COUNT] = {"deepscaler"};
+static const char *const grader_names[GRADER_COUNT] = {"deepscaler", "math_verify"};
 
 static inline bool grader_from_name(GraderMode *mode, const char *name) {
     for (int i = 0; i < GRADER_COUNT; i++) {
@@ -93,6 +97,50 @@ static inline Verdict deepscaler_compare(const char *answer, size_t answer_bytes
     return verdict;
 }
 
+// ---- Math-Verify's comparison
+static inline bool verify_reads_complex(const Buffer *text) { // an i that stands alone
+    for (size_t i = 0; i < text->size; i++) {
+        bool alone = text->data[i] == 'i' && (i == 0 || !text_is_word((unsigned char)text->data[i - 1])) && !text_is_word((unsigned char)text->data[i + 1]);
+        if (alone) { return true; }
+    }
+    return false;
+}
+static inline Verdict verify_compare(const char *answer, size_t answer_bytes, const char *truth, size_t truth_bytes) {
+    Buffer left = {0}, right = {0};
+    if (!verify_extract_boxes(&left, truth, truth_bytes)) { text_assign(&left, truth, truth_bytes); }
+    if (!verify_extract_boxes(&right, answer, answer_bytes)) { text_assign(&right, answer, answer_bytes); }
+    Buffer truth_text = {0}, answer_text = {0};
+    verify_normalize(&truth_text, left.data, left.size);
+    verify_normalize(&answer_text, right.data, right.size);
+    Verdict verdict = verdict_wrong("different");
+    if (truth_text.size && truth_text.size == answer_text.size && !memcmp(truth_text.data, answer_text.data, truth_text.size)) {
+        verdict = verdict_right("text equal");
+    } else if (!memchr(truth_text.data, 0, truth_text.size) && !memchr(answer_text.data, 0, answer_text.size)) {
+        static _Thread_local Expression tree;
+        expression_clear(&tree);
+        VerifyContext context = {.tree = &tree};
+        int truth_root = expression_parse_latex(&tree, truth_text.data, truth_text.size, verify_reads_complex(&truth_text));
+        bool read = !tree.error;
+        int answer_root = read ? expression_parse_latex(&tree, answer_text.data, answer_text.size, verify_reads_complex(&answer_text)) : 0;
+        read = read && !tree.error;
+        bool equal = read && verify_equal(&context, truth_root, answer_root);
+        if (equal) { verdict = verdict_right("equal as expressions"); }
+        if (!equal && context.gave_up) { verdict = verdict_wrong("gave up: not decided at 1024 bits"); }
+        if (!equal && tree.gave_up) { verdict = verdict_wrong(tree.gave_up); }
+    }
+    Buffer *buffers[] = {&left, &right, &truth_text, &answer_text};
+    for (int i = 0; i < 4; i++) { buffer_free(buffers[i]); }
+    return verdict;
+}
+
+// ---- either grader
+static inline Verdict reward_compare(GraderMode mode, const char *answer, size_t answer_bytes, const char *truth, size_t truth_bytes) {
+    return mode == GRADER_DEEPSCALER ? deepscaler_compare(answer, answer_bytes, truth, truth_bytes) : verify_compare(answer, answer_bytes, truth, truth_bytes);
+}
+static inline const char *reward_extract(Buffer *answer, const char *text, size_t bytes, GraderMode mode) { // NULL, or what is missing
+    return mode == GRADER_DEEPSCALER ? reward_extract_deepscaler(answer, text, bytes) : verify_extract(answer, text, bytes);
+}
+
 // ---- truths
 // str() of a JSON number: a real as Python prints it, shortest digits that read back, "142.0", "1e-05".
 static inline void reward_number_text(Buffer *out, const json_t *number) {
@@ -114,17 +162,16 @@ static inline void reward_number_text(Buffer *out, const json_t *number) {
 }
 // The verdict on one truth; false when the truth cannot be used (null, an object, a box that does not close).
 static inline bool reward_grade_one(Verdict *verdict, GraderMode mode, const char *answer, size_t answer_bytes, const json_t *truth) {
-    (void)mode;
     Buffer text = {0}, inside = {0};
     if (json_is_string(truth)) { buffer_append(&text, json_string_value(truth), json_string_length(truth)); }
     if (json_is_number(truth)) { reward_number_text(&text, truth); }
     bool usable = json_is_string(truth) || json_is_number(truth);
-    if (usable && text_contains(&text, "\\boxed")) {
+    if (usable && mode == GRADER_DEEPSCALER && text_contains(&text, "\\boxed")) {
         usable = reward_extract_boxed(&inside, text.data, text.size);
         buffer_free(&text);
         text = inside;
     }
-    if (usable) { *verdict = deepscaler_compare(answer, answer_bytes, text.data ? text.data : "", text.size); }
+    if (usable) { *verdict = reward_compare(mode, answer, answer_bytes, text.data ? text.data : "", text.size); }
     buffer_free(&text);
     return usable;
 }
@@ -144,13 +191,11 @@ static inline Verdict reward_grade(GraderMode mode, const char *answer, size_t a
 // ---- the entry points
 // The answer that would be graded, appended to `answer`; false when the text holds none. For maj@k, which counts votes.
 static inline bool reward_extract_answer(Buffer *answer, const char *text, size_t bytes, GraderMode mode) {
-    (void)mode;
-    return reward_extract_deepscaler(answer, text, bytes) == NULL;
+    return reward_extract(answer, text, bytes, mode) == NULL;
 }
 // Whether two answers are the same answer (the first counts as the truth).
 static inline bool reward_answers_equal(GraderMode mode, const char *truth, const char *answer) {
-    (void)mode;
-    return deepscaler_compare(answer, strlen(answer), truth, strlen(truth)).reward == 1;
+    return reward_compare(mode, answer, strlen(answer), truth, strlen(truth)).reward == 1;
 }
 // An answer already extracted against `truth_json`: JSON text of a string, a number or a list of these, any of which counts.
 static inline Verdict reward_grade_answer(GraderMode mode, const char *answer, const char *truth_json) {
@@ -163,7 +208,7 @@ static inline Verdict reward_grade_answer(GraderMode mode, const char *answer, c
 // A whole text: decode(prompt + response) together, think tags and all.
 static inline Verdict reward_grade_text(GraderMode mode, const char *text, size_t bytes, const json_t *truth) {
     Buffer answer = {0};
-    const char *missing = reward_extract_deepscaler(&answer, text, bytes);
+    const char *missing = reward_extract(&answer, text, bytes, mode);
     Verdict verdict = missing ? verdict_wrong(missing) : reward_grade(mode, answer.data, answer.size, truth);
     buffer_free(&answer);
     return verdict;

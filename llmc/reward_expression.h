@@ -24,7 +24,27 @@ typedef enum {
     NODE_POWER,
     NODE_NEGATE, // left
     NODE_CALL,   // left: the argument; value: an ExpressionFunction
+    // What only the math_verify grader reads; lists go from `left` along `next`.
+    NODE_INFINITY,
+    NODE_RELATION,     // left, right; value: an ExpressionRelation
+    NODE_CHAIN,        // list of relations: 1 < x < 2
+    NODE_TUPLE,        // list
+    NODE_SET,          // list; value 1: from \pm, to be spread over the list around it
+    NODE_INTERVAL,     // left, right; value: INTERVAL_LEFT_OPEN | INTERVAL_RIGHT_OPEN
+    NODE_UNION,        // left, right
+    NODE_INTERSECTION, // left, right
+    NODE_DIFFERENCE,   // left, right
+    NODE_NUMBER_SET,   // value: one of "NZQRC"
+    NODE_MATRIX,       // list, row by row; value: columns
 } NodeKind;
+enum { INTERVAL_LEFT_OPEN = 1,
+       INTERVAL_RIGHT_OPEN = 2 };
+typedef enum { RELATION_EQUAL,
+               RELATION_UNEQUAL,
+               RELATION_LESS,
+               RELATION_GREATER,
+               RELATION_LESS_EQUAL,
+               RELATION_GREATER_EQUAL } ExpressionRelation;
 
 typedef enum {
     FUNCTION_sqrt,
@@ -54,6 +74,7 @@ typedef enum {
 typedef struct {
     NodeKind kind;
     int left, right, value;
+    int next;         // the next of a list, -1 for the last
     const char *text; // into the parsed text, which must outlive the tree
     int text_bytes;
 } ExpressionNode;
@@ -62,20 +83,29 @@ typedef struct {
     ExpressionNode nodes[EXPRESSION_MAX_NODES];
     int count, symbol_count;
     struct {
-        const char *text;
+        const char *text; // like a number's, or in `names`
         int bytes;
+        bool complex; // two symbols of one name differ where one may be complex and the other is real
     } symbols[EXPRESSION_MAX_SYMBOLS];
+    bool complex, real_points; // of the symbols read now; whether a zero test may stay on the real line
+    char names[1024];
+    int name_bytes;
     const char *gave_up; // "gave up: ...": a limit was met, nothing is known of the text
     bool error;          // not an expression
 } Expression;
 
+static inline void expression_clear(Expression *tree) { // the arrays may hold anything
+    tree->count = tree->symbol_count = tree->name_bytes = 0;
+    tree->gave_up = NULL;
+    tree->error = tree->complex = tree->real_points = false;
+}
 static inline int expression_node(Expression *tree, NodeKind kind, int left, int right) {
     if (tree->count == EXPRESSION_MAX_NODES) {
         tree->gave_up = "gave up: too long";
         tree->error = true;
         return 0;
     }
-    tree->nodes[tree->count] = (ExpressionNode){.kind = kind, .left = left, .right = right};
+    tree->nodes[tree->count] = (ExpressionNode){.kind = kind, .left = left, .right = right, .next = -1};
     return tree->count++;
 }
 static inline int expression_number(Expression *tree, const char *text, size_t bytes) {
@@ -86,7 +116,7 @@ static inline int expression_number(Expression *tree, const char *text, size_t b
 }
 static inline int expression_symbol(Expression *tree, const char *text, size_t bytes) {
     int index = 0;
-    while (index < tree->symbol_count && (tree->symbols[index].bytes != (int)bytes || memcmp(tree->symbols[index].text, text, bytes))) { index++; }
+    while (index < tree->symbol_count && (tree->symbols[index].bytes != (int)bytes || tree->symbols[index].complex != tree->complex || memcmp(tree->symbols[index].text, text, bytes))) { index++; }
     if (index == EXPRESSION_MAX_SYMBOLS) {
         tree->gave_up = "gave up: too many symbols";
         tree->error = true;
@@ -94,6 +124,7 @@ static inline int expression_symbol(Expression *tree, const char *text, size_t b
     }
     if (index == tree->symbol_count) {
         tree->symbols[tree->symbol_count].text = text;
+        tree->symbols[tree->symbol_count].complex = tree->complex;
         tree->symbols[tree->symbol_count++].bytes = (int)bytes;
     }
     int node = expression_node(tree, NODE_SYMBOL, 0, 0);
@@ -286,9 +317,7 @@ static inline int plain_expression(PlainParser *parser, int power) {
 
 // Parses `text`, which must stay where it is; returns the root. See `error` and `gave_up` of the tree.
 static inline int expression_parse_plain(Expression *tree, const char *text, size_t bytes) {
-    tree->count = tree->symbol_count = 0;
-    tree->gave_up = NULL;
-    tree->error = false;
+    expression_clear(tree);
     PlainParser parser = {.tree = tree, .at = text, .end = text + bytes, .name_end = text};
     int root = plain_expression(&parser, 0);
     plain_skip_spaces(&parser);

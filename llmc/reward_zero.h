@@ -264,7 +264,7 @@ static inline void zero_evaluate_balls(acb_t out, int index, ZeroBalls *balls) {
     slong precision = balls->precision;
     bool cheap = node->kind != NODE_POWER && node->kind != NODE_CALL;
     *balls->cost -= (cheap ? 1 : 20) * (precision / 128);
-    if (*balls->cost < 0) {
+    if (*balls->cost < 0 || node->kind > NODE_CALL) {
         acb_indeterminate(out);
         return;
     }
@@ -338,11 +338,15 @@ static inline void zero_evaluate_balls(acb_t out, int index, ZeroBalls *balls) {
     acb_clear(right);
 }
 
-// A dyadic complex number away from the axes, the same on every machine; attempt and point choose which.
-static inline void zero_point(acb_t out, int attempt, int symbol) {
+// A dyadic complex number away from the axes (or a real one away from 0), the same on every machine.
+static inline void zero_point(acb_t out, int attempt, int symbol, bool real_line) {
     uint64_t key = random_key(random_key(20250210, (uint64_t)attempt), (uint64_t)symbol);
     slong real = 400 + (slong)random_below(key, 0, 2000), imaginary = 300 + (slong)random_below(key, 1, 1500);
-    acb_set_si_si(out, random_below(key, 2, 2) ? real : -real, random_below(key, 3, 2) ? imaginary : -imaginary);
+    if (real_line) { // both signs of every symbol, and of every two of them
+        acb_set_si(out, (attempt >> symbol % 2) & 1 ? -real : real);
+    } else {
+        acb_set_si_si(out, random_below(key, 2, 2) ? real : -real, random_below(key, 3, 2) ? imaginary : -imaginary);
+    }
     acb_mul_2exp_si(out, out, -10);
 }
 // What the value at one point says: ZERO_GAVE_UP where 1024 bits do not decide it or the function has a pole.
@@ -350,7 +354,7 @@ static inline ZeroResult zero_at_point(const Expression *tree, int root, int att
     ZeroBalls balls = {.tree = tree, .cost = cost};
     for (int i = 0; i < tree->symbol_count; i++) {
         acb_init(&balls.points[i]);
-        zero_point(&balls.points[i], attempt, i);
+        zero_point(&balls.points[i], attempt, i, tree->real_points);
     }
     acb_t value;
     acb_init(value);
@@ -378,7 +382,7 @@ static inline ZeroResult zero_test(const Expression *tree, int root) {
     fmpq_mpoly_ctx_clear(exact.ring);
     if (known || exact.undefined) { return result; }
     long cost = ZERO_MAX_COST;
-    int wanted = tree->symbol_count ? 3 : 1;
+    int wanted = tree->symbol_count ? tree->real_points ? 4 : 3 : 1;
     for (int attempt = 0, agreed = 0; attempt < 8 && cost > 0; attempt++) {
         result = zero_at_point(tree, root, attempt, &cost);
         agreed += result == ZERO_YES;
