@@ -189,6 +189,7 @@ int main(void) {
     test_equations((int[]){64, 7}, 2, 0, 2, 1, 16, 0.25f);
     test_equations((int[]){33, 2}, 2, 0, 6, 1, 8, 0.3f);
     test_equations((int[]){3, 37}, 2, 5, 4, 4, 20, 0.2f);
+    test_equations((int[]){9, 34}, 2, 1, 4, 2, 6, 0.4f);
     test_equations((int[]){34}, 1, 1, 13, 1, 4, 0.2f); // more query heads than a register tile holds
     test_packing((int[]){1, 5, 33, 64, 100, 31, 32}, 7, 6, 1, 16);
     test_packing((int[]){150, 2, 97}, 3, 4, 2, 64); // more than one tile of queries and one run of keys

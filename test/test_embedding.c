@@ -41,6 +41,8 @@ static void test_shape(int N, int C, int V) {
         check_values(&dtable, dtable.exact, 1e-6); // another order of the same sum is allowed on other backends
     }
     check(!memcmp(bits[0], bits[1], (size_t)(V * C) * sizeof(float)), "N %d, C %d: dtable depends on the number of threads", N, C);
+    Tensor *all[] = {&table, &out, &dout, &dtable};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) { tensor_free(all[i]); }
     free(bits[0]);
     free(bits[1]);
     free(start);

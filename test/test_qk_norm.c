@@ -55,6 +55,8 @@ static void test_shape(int rows, int heads, int kv_heads, int head_size) {
     check_gradient(&dqkv, &qkv, loss, rounding);
     check_gradient(&dq_weight, &q_weight, loss, 2e-6); // chains of N * H products in fp32
     check_gradient(&dk_weight, &k_weight, loss, 2e-6);
+    Tensor *all[] = {&qkv, &q_weight, &k_weight, &dout, &out, &rstd, &dqkv, &dq_weight, &dk_weight};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) { tensor_free(all[i]); }
 }
 int main(void) {
     device_init();

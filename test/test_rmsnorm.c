@@ -58,6 +58,8 @@ static void test_shape(int rows, int channels) {
                              (floatX *)delta.device, (floatX *)weight.device, eps, N, C);
     check_values(&residual, x.exact, 0); // in place
     check_values(&out, out.exact, rounding);
+    Tensor *all[] = {&x, &weight, &dout, &out, &rstd, &dx, &dweight, &residual, &delta, &sum};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) { tensor_free(all[i]); }
 }
 
 // The residual form equals the plain one on its sum, a row alone equals the row in a batch, 1 thread equals 2.
@@ -102,6 +104,8 @@ static void test_bits(int rows, int channels) {
         error += (gradient[0][c] - want) * (gradient[0][c] - want), norm += want * want;
     }
     check(sqrt(error / norm) < 1e-6, "C %d: dweight over many rows off by %.1e", channels, sqrt(error / norm));
+    Tensor *all[] = {&a, &w, &zero, &d};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) { tensor_free(all[i]); }
     free(gradient[0]);
     free(gradient[1]);
     free(first);

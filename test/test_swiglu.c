@@ -30,6 +30,8 @@ static void test_shape(int rows, int features, double spread) {
     check_values(&out, out.exact, rounding);
     swiglu_backward((floatX *)dgate_up.device, (floatX *)dout.device, (floatX *)gate_up.device, N, F);
     check_gradient(&dgate_up, &gate_up, loss, rounding);
+    Tensor *all[] = {&gate_up, &dout, &out, &dgate_up};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) { tensor_free(all[i]); }
 }
 static void test_far_gates(void) {
     N = 1, F = 6;
@@ -49,6 +51,8 @@ static void test_far_gates(void) {
     }
     tensor_download(&dgate_up, got);
     for (int i = 0; i < 6; i++) { check(fabs(got[i] - (i >= 3)) < 1e-5, "gate %g has slope %g", gate_up.exact[i], got[i]); }
+    Tensor *all[] = {&gate_up, &dout, &out, &dgate_up};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) { tensor_free(all[i]); }
 }
 int main(void) {
     device_init();
