@@ -1,4 +1,5 @@
 // parquet_cat: prints Parquet files as JSON lines, or their schema: parquet_cat FILE... [--schema] [--head N]
+#include "data/json_text.h"
 #include "data/parquet.h"
 #include "llmc/options.h"
 
@@ -43,12 +44,16 @@ static void print_file(const char *path, const ParquetCatConfig *config) {
     if (!file) { fatal("%s", error.text); }
     if (config->schema) { print_schema(file); }
     json_t *row;
+    Buffer line = {0};
     for (int64_t left = config->schema ? 0 : config->head; left != 0 && (row = parquet_next_row(file, &error)); left--) {
-        json_dumpf(row, stdout, JSON_COMPACT);
-        putchar('\n');
+        buffer_clear(&line);
+        json_append(&line, row);
+        buffer_append(&line, "\n", 1);
+        fwrite(line.data, 1, line.size, stdout);
         json_decref(row);
     }
     parquet_close(file);
+    buffer_free(&line);
     if (error.text[0]) { fatal("%s", error.text); }
     if (ferror(stdout)) { fatal("the output cannot be written: %s", strerror(errno)); }
 }

@@ -13,8 +13,8 @@ enum { PAGE_DATA,
        PAGE_INDEX,
        PAGE_DICTIONARY,
        PAGE_DATA_V2 };
-#define PARQUET_PAGE_MEMORY_LIMIT (2ull << 30)   // all page buffers of a file together
-#define PARQUET_ROW_LIMIT         (256ull << 20) // bytes of one row's values
+#define PARQUET_PAGE_MEMORY_LIMIT (1ull << 30)   // all page buffers of a file together
+#define PARQUET_ROW_LIMIT         (256ull << 20) // about the bytes that one row takes as JSON
 
 typedef struct {
     int descriptor;
@@ -85,7 +85,7 @@ static inline bool column_size_buffer(ParquetColumn *column, Buffer *buffer, siz
     if (bytes + 1 > buffer->capacity) {
         uint64_t more = bytes + 1 - buffer->capacity;
         if (column->source->page_memory + more > PARQUET_PAGE_MEMORY_LIMIT) {
-            return column_fail(column, "its %zu bytes would take the pages beyond 2 GiB of memory", bytes);
+            return column_fail(column, "its %zu bytes would take the pages beyond 1 GiB of memory", bytes);
         }
         column->source->page_memory += more;
         free(buffer->data); // the old contents are not wanted
@@ -293,7 +293,7 @@ static inline bool column_advance(ParquetColumn *column) {
     column->page_entries--;
     column->entries_left--;
     column->source->row_bytes += 64 * (uint64_t)(1 + field->depth) + column->value.size;
-    if (column->source->row_bytes > PARQUET_ROW_LIMIT) { return column_fail(column, "a single row takes more than 1 GiB"); }
+    if (column->source->row_bytes > PARQUET_ROW_LIMIT) { return column_fail(column, "a single row takes more than 256 MiB"); }
     return true;
 }
 

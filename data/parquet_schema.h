@@ -15,7 +15,8 @@
 enum { REQUIRED,
        OPTIONAL,
        REPEATED };
-enum { PARQUET_DEPTH_LIMIT = 64 };
+enum { PARQUET_DEPTH_LIMIT = 64,
+       PARQUET_FIELD_LIMIT = 1 << 20 };
 
 // What a field's value is in a row.
 typedef enum { SHAPE_VALUE,
@@ -322,6 +323,7 @@ static inline const char *parquet_schema_read(ParquetSchema *schema, ThriftReade
     int element_type;
     size_t count = thrift_list(t, type, &element_type);
     if (t->fault || count == 0 || element_type != THRIFT_STRUCT) { return "the schema is missing"; }
+    if (count > PARQUET_FIELD_LIMIT) { return "the schema has more than a million fields"; }
     schema->fields = (ParquetField *)host_alloc(count * sizeof(ParquetField));
     schema->leaves = (size_t *)host_alloc(count * sizeof(size_t));
     int *child_counts = (int *)host_alloc(count * sizeof(int));

@@ -95,7 +95,7 @@ typedef struct {
     PrepareCounts *counts;
     int max_prompt_tokens;
     char source[256]; // data_source of rows that have none: the file's name without its ending
-    Buffer text;
+    Buffer text, truths;
     Ints ids;
 } Preparation;
 
@@ -114,12 +114,12 @@ static inline void prepare_question(Preparation *preparation, const Question *qu
     } else if (ids->size > (size_t)preparation->max_prompt_tokens) {
         counts->too_long++;
     } else {
-        char *truth = json_dumps(question->truths, JSON_COMPACT);
-        Prompt prompt = {.ids = ids->data, .count = (int)ids->size, .text = text->data, .problem = question->problem, .truth_json = truth};
+        buffer_clear(&preparation->truths);
+        json_append(&preparation->truths, question->truths);
+        Prompt prompt = {.ids = ids->data, .count = (int)ids->size, .text = text->data, .problem = question->problem, .truth_json = preparation->truths.data};
         prompt.data_source = *question->data_source ? question->data_source : preparation->source;
         prompt.index = question->index >= 0 ? question->index : counts->read - 1;
         prompt_writer_add(&preparation->writer, &prompt);
-        free(truth);
         counts->kept++;
     }
 }
@@ -168,6 +168,7 @@ static inline bool prepare_with_encoder(const PromptEncoder *encoder, const char
     prompt_writer_free(&preparation.writer);
     record_file_close(rows);
     buffer_free(&preparation.text);
+    buffer_free(&preparation.truths);
     ints_free(&preparation.ids);
     return ok;
 }

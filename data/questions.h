@@ -7,6 +7,7 @@
 // A truth is a string, a number or a list of these, any of which is accepted. Numbers are spelt as Python's str() spells
 // them, since that is what the reference grader compares with: 142.0, not 142.
 #pragma once
+#include "json_text.h"
 #include "records.h"
 
 // DeepScaleR asks every bare problem in these words.
@@ -29,20 +30,6 @@ static inline void question_free(Question *question) {
     json_decref(question->messages);
     json_decref(question->truths);
     *question = (Question){0};
-}
-
-// Python's repr(float): the fewest digits that read back as the same number; exponents from 1e16 and below 1e-4.
-static inline void number_text(char out[40], double number) {
-    char digits[40];
-    int precision = 0;
-    do { snprintf(digits, sizeof(digits), "%.*e", precision, number); } while (strtod(digits, NULL) != number && ++precision < 17);
-    const char *exponent_text = strchr(digits, 'e');
-    int exponent = exponent_text ? atoi(exponent_text + 1) : 0;
-    if (exponent_text && exponent >= -4 && exponent < 16) {
-        snprintf(out, 40, "%.*f", precision > exponent ? precision - exponent : 1, number);
-    } else {
-        snprintf(out, 40, "%s", digits);
-    }
 }
 
 // ---- the answer

@@ -213,6 +213,68 @@ static void check_damage(void) {
     close(descriptor);
 }
 
+// A hundred bytes that stand for one row of 2^31 - 1 numbers: a dictionary of one value, indices of no bits, runs of levels.
+static void check_bomb(void) {
+    const unsigned char levels[] = {6, 0, 0, 0, 0xFE, 0xFF, 0xFF, 0xFF, 0x0F, 1}; // length; a run of 2^31 - 1 ones
+    const unsigned char repetition[] = {8, 0, 0, 0, 2, 0, 0xFC, 0xFF, 0xFF, 0xFF, 0x0F, 1};
+    Buffer file = {0}, footer = {0};
+    buffer_append_text(&file, "PAR1");
+    for (int is_data = 0; is_data < 2; is_data++) {
+        int last = 0, inner = 0, bytes = is_data ? (int)(sizeof(repetition) + sizeof(levels) + 1) : 4;
+        thrift_put_integer(&file, &last, 1, THRIFT_I32, is_data ? PAGE_DATA : PAGE_DICTIONARY);
+        thrift_put_integer(&file, &last, 2, THRIFT_I32, bytes);
+        thrift_put_integer(&file, &last, 3, THRIFT_I32, bytes);
+        thrift_put_header(&file, &last, is_data ? 5 : 7, THRIFT_STRUCT);
+        thrift_put_integer(&file, &inner, 1, THRIFT_I32, is_data ? INT32_MAX : 1);
+        thrift_put_integer(&file, &inner, 2, THRIFT_I32, is_data ? ENCODING_RLE_DICTIONARY : ENCODING_PLAIN);
+        if (is_data) {
+            thrift_put_integer(&file, &inner, 3, THRIFT_I32, ENCODING_RLE);
+            thrift_put_integer(&file, &inner, 4, THRIFT_I32, ENCODING_RLE);
+        }
+        thrift_put_end(&file);
+        thrift_put_end(&file);
+        buffer_append(&file, is_data ? (const char *)repetition : "\x2A\0\0\0", is_data ? sizeof(repetition) : 4);
+        if (is_data) { buffer_append(&file, levels, sizeof(levels)); }
+        if (is_data) { buffer_append(&file, "\0", 1); }
+    }
+    int last = 0, field = 0, group = 0, chunk = 0, column = 0;
+    thrift_put_list(&footer, &last, 2, THRIFT_STRUCT, 2);
+    thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
+    thrift_put_text(&footer, "root");
+    thrift_put_integer(&footer, &field, 5, THRIFT_I32, 1);
+    thrift_put_end(&footer);
+    field = 0;
+    thrift_put_integer(&footer, &field, 1, THRIFT_I32, PHYSICAL_INT32);
+    thrift_put_integer(&footer, &field, 3, THRIFT_I32, REPEATED);
+    thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
+    thrift_put_text(&footer, "numbers");
+    thrift_put_end(&footer);
+    thrift_put_integer(&footer, &last, 3, THRIFT_I64, 1);
+    thrift_put_list(&footer, &last, 4, THRIFT_STRUCT, 1);
+    thrift_put_list(&footer, &group, 1, THRIFT_STRUCT, 1);
+    thrift_put_header(&footer, &chunk, 3, THRIFT_STRUCT);
+    thrift_put_integer(&footer, &column, 1, THRIFT_I32, PHYSICAL_INT32);
+    thrift_put_integer(&footer, &column, 4, THRIFT_I32, CODEC_NONE);
+    thrift_put_integer(&footer, &column, 5, THRIFT_I64, INT32_MAX);
+    thrift_put_integer(&footer, &column, 9, THRIFT_I64, 4);
+    thrift_put_end(&footer);
+    thrift_put_end(&footer);
+    thrift_put_integer(&footer, &group, 3, THRIFT_I64, 1);
+    thrift_put_end(&footer);
+    thrift_put_end(&footer);
+    uint32_t length = (uint32_t)footer.size;
+    buffer_append(&file, footer.data, footer.size);
+    buffer_append(&file, &length, 4);
+    buffer_append_text(&file, "PAR1");
+    write_bytes(file.data, file.size);
+    Error error = {""};
+    json_t *rows = read_rows(path, &error);
+    check(json_array_size(rows) == 0 && strstr(error.text, "a single row takes more than"), "a row of 2^31 numbers is refused: %s", error.text);
+    json_decref(rows);
+    buffer_free(&file);
+    buffer_free(&footer);
+}
+
 // ---- real files
 static void check_real_file(const char *data, const char *file_name, const char *rows_name) {
     char file_path[2048], rows_path[2048];
@@ -292,6 +354,7 @@ int main(void) {
     check_selection();
     check_writer();
     check_damage();
+    check_bomb();
     check_real_files();
     unlink(path);
     rmdir(folder);

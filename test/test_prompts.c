@@ -32,12 +32,27 @@ static void check_numbers(void) { // Python's repr
     static const struct {
         double number;
         const char *text;
-    } numbers[] = {{142.0, "142.0"}, {0.1, "0.1"}, {-2.5, "-2.5"}, {0.0, "0.0"}, {1e15, "1000000000000000.0"}, {1e16, "1e+16"}, {123456789012345678.0, "1.2345678901234568e+17"}, {1e-4, "0.0001"}, {1.5e-5, "1.5e-05"}, {1.0 / 3, "0.3333333333333333"}, {5e-324, "5e-324"}, {1.7976931348623157e308, "1.7976931348623157e+308"}, {9007199254740993.0, "9007199254740992.0"}, {100, "100.0"}, {12345.678, "12345.678"}};
+    } numbers[] = {{142.0, "142.0"}, {0.1, "0.1"}, {-2.5, "-2.5"}, {0.0, "0.0"}, {1e15, "1000000000000000.0"}, {1e16, "1e+16"}, {123456789012345678.0, "1.2345678901234568e+17"}, {1e-4, "0.0001"}, {1.5e-5, "1.5e-05"}, {1.0 / 3, "0.3333333333333333"}, {5e-324, "5e-324"}, {1.7976931348623157e308, "1.7976931348623157e+308"}, {9007199254740993.0, "9007199254740992.0"}, {100, "100.0"}, {12345.678, "12345.678"}, {-0.0, "-0.0"}, {2.2250738585072014e-308, "2.2250738585072014e-308"}, {1e22, "1e+22"}, {1e23, "1e+23"}, {120, "120.0"}, {4.35, "4.35"}};
     char text[40];
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         number_text(text, numbers[i].number);
         check_text(text, numbers[i].text, "a number as Python spells it");
     }
+}
+
+static void check_json_text(void) { // what is printed reads back as the same value
+    const char *text = "{\"k\\n\":[1,-2.5,0.1,true,false,null,{},[]],\"é\":\"\\\"\\\\/\\u0001\\u001f\\u007f\\ud83d\\ude00\\b\\f\\r\\t\"}";
+    Error error = {""};
+    Buffer out = {0};
+    json_t *json = json_parse(text, strlen(text), "text", &error);
+    if (!check(json != NULL, "%s", error.text)) { return; }
+    json_append(&out, json);
+    json_t *back = json_parse(out.data, out.size, "back", &error);
+    check(json_equal(json, back), "%s", out.data);
+    check_text(out.data, "{\"k\\n\":[1,-2.5,0.1,true,false,null,{},[]],\"é\":\"\\\"\\\\/\\u0001\\u001f\x7f😀\\b\\f\\r\\t\"}", "compact and in order");
+    json_decref(json);
+    json_decref(back);
+    buffer_free(&out);
 }
 
 static void check_question(const char *row_text, QuestionStatus status, const char *content, const char *truths, int64_t index) {
@@ -198,8 +213,10 @@ static void seal(unsigned char *data, size_t size) {
 }
 static bool opens(const unsigned char *data, size_t size) { // reads everything, too
     Error error;
-    FILE *file = fopen(out_path, "wb");
-    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) { fatal("%s: cannot be written", out_path); }
+    int descriptor = open(out_path, O_WRONLY | O_CREAT, 0666); // in place: a thousand new files would take long
+    if (descriptor < 0 || ftruncate(descriptor, (off_t)size) != 0 || pwrite(descriptor, data, size, 0) != (ssize_t)size || close(descriptor) != 0) {
+        fatal("%s: cannot be written", out_path);
+    }
     PromptSet *set = prompt_set_open(out_path, &error);
     size_t characters = 0;
     for (int i = 0; set && i < prompt_set_count(set); i++) {
@@ -277,6 +294,7 @@ int main(void) {
     mkdir(model, 0777);
     make_model();
     check_numbers();
+    check_json_text();
     check_questions();
     check_prepare();
     check_prepare_failures();
