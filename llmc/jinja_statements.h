@@ -48,7 +48,7 @@ static inline JinjaNode *jinja_parse_if(JinjaTag *tag, size_t position) {
     Jinja *j = tag->j;
     JinjaNode *node = jinja_node(j, JINJA_IF, position, NULL, NULL), **tail = &node->list;
     for (bool condition = true;;) {
-        JinjaNode *branch = jinja_node(j, JINJA_BRANCH, j->token.start, condition ? jinja_parse_expression(tag) : NULL, NULL);
+        JinjaNode *branch = jinja_node(j, JINJA_BRANCH, j->token.start, condition ? jinja_parse_or(tag) : NULL, NULL);
         jinja_close_tag(tag);
         branch->list = jinja_parse_body(tag, "if", position, condition ? ENDS : LAST, branch);
         jinja_add(node, &tail, branch);

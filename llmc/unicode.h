@@ -116,6 +116,41 @@ enum { UNICODE_LETTER = 1, // \p{L}
        UNICODE_OTHER = 8,
        UNICODE_UNSTABLE = 16 };
 
+// Letters and numbers that Unicode 15.1 and 16 brought, which Debian's utf8proc (Unicode 15) does not know yet; tokenizers does.
+static const struct {
+    int first, last;
+    unsigned class;
+} UNICODE_NEWER[] = {
+    {0x1C89, 0x1C8A, UNICODE_LETTER},
+    {0xA7CB, 0xA7CD, UNICODE_LETTER},
+    {0xA7DA, 0xA7DC, UNICODE_LETTER},
+    {0x105C0, 0x105F3, UNICODE_LETTER},
+    {0x10D40, 0x10D49, UNICODE_NUMBER},
+    {0x10D4A, 0x10D65, UNICODE_LETTER},
+    {0x10D6F, 0x10D85, UNICODE_LETTER},
+    {0x10EC2, 0x10EC4, UNICODE_LETTER},
+    {0x11380, 0x11389, UNICODE_LETTER},
+    {0x1138B, 0x1138B, UNICODE_LETTER},
+    {0x1138E, 0x1138E, UNICODE_LETTER},
+    {0x11390, 0x113B5, UNICODE_LETTER},
+    {0x113B7, 0x113B7, UNICODE_LETTER},
+    {0x113D1, 0x113D1, UNICODE_LETTER},
+    {0x113D3, 0x113D3, UNICODE_LETTER},
+    {0x116D0, 0x116E3, UNICODE_NUMBER},
+    {0x11BC0, 0x11BE0, UNICODE_LETTER},
+    {0x11BF0, 0x11BF9, UNICODE_NUMBER},
+    {0x13460, 0x143FA, UNICODE_LETTER},
+    {0x16100, 0x1611D, UNICODE_LETTER},
+    {0x16130, 0x16139, UNICODE_NUMBER},
+    {0x16D40, 0x16D6C, UNICODE_LETTER},
+    {0x16D70, 0x16D79, UNICODE_NUMBER},
+    {0x18CFF, 0x18CFF, UNICODE_LETTER},
+    {0x1CCF0, 0x1CCF9, UNICODE_NUMBER},
+    {0x1E5D0, 0x1E5ED, UNICODE_LETTER},
+    {0x1E5F0, 0x1E5F0, UNICODE_LETTER},
+    {0x1E5F1, 0x1E5FA, UNICODE_NUMBER},
+    {0x2EBF0, 0x2EE5D, UNICODE_LETTER},
+};
 static inline unsigned unicode_class(int code) {
     switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_LU:
@@ -151,5 +186,8 @@ static inline bool unicode_is_unstable(int code) {
 static inline unsigned char *unicode_classes_create(void) {
     unsigned char *classes = (unsigned char *)host_alloc(UNICODE_COUNT);
     for (int code = 0; code < UNICODE_COUNT; code++) { classes[code] = (unsigned char)(unicode_class(code) | (unicode_is_unstable(code) ? UNICODE_UNSTABLE : 0u)); }
+    for (size_t i = 0; i < sizeof(UNICODE_NEWER) / sizeof(UNICODE_NEWER[0]); i++) {
+        for (int code = UNICODE_NEWER[i].first; code <= UNICODE_NEWER[i].last; code++) { classes[code] = (unsigned char)((classes[code] & UNICODE_UNSTABLE) | UNICODE_NEWER[i].class); }
+    }
     return classes;
 }
