@@ -9,6 +9,8 @@ int main(int argc, char **argv) {
     miniature_prepare(&config);
     Trainer t;
     trainer_open(&t, &config);
+    Policy *policy = &t.g.policy;
+    Samples *samples = &t.g.samples;
     trainer_begin(&t);
     while (t.state.step < t.total_steps && !stop_requested) {
         // 1. Sample: group_size answers to each of the step's prompts, with the log-probability of every token. Each answer is
@@ -17,7 +19,7 @@ int main(int argc, char **argv) {
         if (!trainer_sample(&t)) { break; }
 
         // 2. Judge: how much better each answer is than its siblings.
-        advantage_within_groups(&t.samples, config.group_size);
+        advantage_within_groups(samples, config.group_size);
 
         // 3. Learn: one AdamW update per minibatch, on the mean loss over all its response tokens. Sequences are packed end to end
         //    into micro-batches; answers without any gradient are left out.
@@ -25,19 +27,19 @@ int main(int argc, char **argv) {
         UpdateStats updates = {0};
         const int minibatch = config.minibatch_prompts * config.group_size;
         t.adamw.learning_rate = trainer_learning_rate(&t);
-        for (int first = 0; first < t.samples.count; first += minibatch) {
-            const double response_tokens = batch_response_tokens(&t.samples, first, minibatch);
-            batch_plan(&t.plan, &t.samples, first, minibatch, config.tokens_per_microbatch, config.kl_coef == 0 && config.entropy_coef == 0);
-            policy_zero_gradients(&t.policy);
+        for (int first = 0; first < samples->count; first += minibatch) {
+            const double response_tokens = batch_response_tokens(samples, first, minibatch);
+            batch_plan(&t.plan, samples, first, minibatch, config.tokens_per_microbatch, config.kl_coef == 0 && config.entropy_coef == 0);
+            policy_zero_gradients(policy);
             for (int m = 0; m < t.plan.count; m++) {
-                batch_fill(&t.microbatch, &t.plan, m, &t.samples);
+                batch_fill(&t.microbatch, &t.plan, m, samples);
                 trainer_reference_logprobs(&t);
-                policy_forward(&t.policy, t.policy.weights, &t.microbatch, config.temperature);
-                grpo_loss(t.dlogprob, t.dentropy, &stats, &t.microbatch, &t.samples, t.policy.host_logprob, t.policy.host_entropy, response_tokens, &t.loss);
-                policy_backward(&t.policy, &t.microbatch, t.dlogprob, t.dentropy, config.temperature);
+                policy_forward(policy, policy->weights, &t.microbatch, config.temperature);
+                grpo_loss(t.dlogprob, t.dentropy, &stats, &t.microbatch, samples, policy->host_logprob, policy->host_entropy, response_tokens, &t.loss);
+                policy_backward(policy, &t.microbatch, t.dlogprob, t.dentropy, config.temperature);
             }
             if (first == 0) { fresh = stats; }
-            policy_update(&t.policy, &t.adamw, &updates);
+            policy_update(policy, &t.adamw, &updates);
         }
 
         // 4. Report, evaluate, save.

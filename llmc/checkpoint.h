@@ -5,7 +5,6 @@
 // Random numbers and the place in the data are functions of the step, so they need no file. The folder is written under another
 // name, synced and renamed: a checkpoint is there whole or not at all.
 #pragma once
-#include <dirent.h>
 #include "llmc/fingerprint.h"
 #include "llmc/policy_io.h"
 #include "llmc/transformer.h"
@@ -18,25 +17,6 @@ typedef struct {
     int warmup_start; // step at which the optimizer last began anew
     int updates;      // AdamW updates since then
 } TrainState;
-
-static inline bool directory_sync(const char *path, Error *error) {
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = descriptor >= 0 && fsync(descriptor) == 0;
-    if (!ok) { error_set(error, "%s: cannot be synced: %s", path, strerror(errno)); }
-    if (descriptor >= 0) { close(descriptor); }
-    return ok;
-}
-static inline void directory_remove(const char *path) { // one level deep, as checkpoints are
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-    char file[2048];
-    while (directory && (entry = readdir(directory))) {
-        snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) { unlink(file); }
-    }
-    if (directory) { closedir(directory); }
-    rmdir(path);
-}
 
 // A number that follows from every weight and nothing else.
 static inline uint64_t policy_fingerprint(const Policy *p, uint64_t start) {

@@ -4,6 +4,7 @@
 // Error: what was found, where, what to do. Programs end on it with fatal(). A broken invariant of our own is an assert.
 #pragma once
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -179,7 +180,7 @@ static inline bool atomic_file_commit(AtomicFile *atomic, Error *error) { // a w
 static inline bool file_write_atomic(const char *path, const void *data, size_t bytes, Error *error) {
     AtomicFile atomic;
     if (!atomic_file_open(&atomic, path, error)) { return false; }
-    fwrite(data, 1, bytes, atomic.file);
+    if (bytes) { fwrite(data, 1, bytes, atomic.file); }
     return atomic_file_commit(&atomic, error);
 }
 static inline bool directory_create(const char *path, Error *error) { // with its parents
@@ -193,6 +194,24 @@ static inline bool directory_create(const char *path, Error *error) { // with it
         *p = kept;
         if (!kept) { return true; }
     }
+}
+static inline bool directory_sync(const char *path, Error *error) {
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = descriptor >= 0 && fsync(descriptor) == 0;
+    if (!ok) { error_set(error, "%s: cannot be synced: %s", path, strerror(errno)); }
+    if (descriptor >= 0) { close(descriptor); }
+    return ok;
+}
+static inline void directory_remove(const char *path) { // one level deep, as checkpoints are
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    char file[2048];
+    while (directory && (entry = readdir(directory))) {
+        snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) { unlink(file); }
+    }
+    if (directory) { closedir(directory); }
+    rmdir(path);
 }
 static inline bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 

@@ -3,6 +3,8 @@
 #include "llmc/options.h"
 #include "llmc/verl_keys.h"
 
+static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // taken when --model is not given and this is there
+
 // ---- train_grpo. What is learnt follows from the first two groups: a run can only be resumed with the same ones.
 // clang-format off
 #define GRPO_RECIPE_DATA(OPTION) \

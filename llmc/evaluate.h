@@ -67,3 +67,15 @@ static inline void evaluation_finish(Evaluation *e) { // sums become means
     const double variance = Q > 1 ? (e->sum_square - Q * e->mean * e->mean) / (Q - 1) : 0;
     e->standard_error = variance > 0 ? sqrt(variance / Q) : 0;
 }
+static inline void evaluation_print(const Evaluation *e, const char *name, bool greedy, int context) { // context: the limit that `within` was counted with, 0 for none
+    if (greedy) {
+        printf("  %-16s greedy %.3f +- %.3f\n", name, e->mean, e->standard_error);
+        return;
+    }
+    printf("  %-16s pass@1 %.3f +- %.3f", name, e->mean, e->standard_error);
+    for (int k = 1; k < e->k_count; k++) { printf(" | pass@%d %.3f", e->k[k], e->pass_at[k]); }
+    if (e->samples > 1) { printf(" | maj@%d %.3f", e->samples, e->majority); }
+    if (context) { printf(" | within %d tokens %.3f", context, e->within); }
+    printf(" | length %.1f | cut %.1f%%", e->mean_length, 100 * e->truncated);
+    printf(e->gave_up > 0 ? " | grader gave up on %.1f%%\n" : "\n", 100 * e->gave_up);
+}

@@ -10,7 +10,9 @@
 #include "llmc/microbatch.h"
 #include "llmc/samples.h"
 
-typedef enum { KL_K1, KL_K2, KL_K3 } KlType;
+typedef enum { KL_K1,
+               KL_K2,
+               KL_K3 } KlType;
 typedef struct {
     double clip_low, clip_high, kl_coef, entropy_coef;
     KlType kl_type;
@@ -22,7 +24,8 @@ typedef struct {
     double difference, largest_difference;                         // |p - p_old| of probabilities: sampler against trainer when nothing was updated between
 } GrpoStats;
 
-static inline double grpo_clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
+static inline double grpo_clamp(double x, double low, double high) { return x < low ? low : x > high ? high
+                                                                                                     : x; }
 
 // The clipped surrogate of one token; *dlogprob its derivative by lp; *clipped whether the clip decided.
 static inline double grpo_surrogate(double *dlogprob, bool *clipped, double logprob, double old, double advantage, const GrpoOptions *o) {

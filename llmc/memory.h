@@ -7,7 +7,10 @@
 #include "llmc/common.h"
 #include "llmc/device.h"
 
-typedef enum { MEMORY_RESIDENT, MEMORY_GENERATE, MEMORY_TRAIN, MEMORY_PHASES } MemoryPhase;
+typedef enum { MEMORY_RESIDENT,
+               MEMORY_GENERATE,
+               MEMORY_TRAIN,
+               MEMORY_PHASES } MemoryPhase;
 typedef struct {
     MemoryPhase phase;
     const char *what;

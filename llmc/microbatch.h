@@ -5,12 +5,12 @@
 #include "llmc/common.h"
 
 typedef struct {
-    int rows, sequences;             // N and S in use
+    int rows, sequences; // N and S in use
     int row_capacity, sequence_capacity;
     int *tokens, *targets, *positions; // (N)
-    int *order;                      // (N) rows sorted by token, for embedding_backward
-    int *starts;                     // (S + 1)
-    int *samples;                    // (S) whose sequence this is: an index of the caller's
+    int *order;                        // (N) rows sorted by token, for embedding_backward
+    int *starts;                       // (S + 1)
+    int *samples;                      // (S) whose sequence this is: an index of the caller's
 } Microbatch;
 
 static inline Microbatch microbatch_create(int row_capacity, int sequence_capacity) {

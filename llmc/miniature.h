@@ -2,17 +2,21 @@
 //
 // The task is a sum of k one-digit numbers, k = 2 .. 10: prompt `4+9+3=`, answer `\boxed{16}`. A model that thinks writes the running
 // sum, `4+9=13,13+3=16</think>\boxed{16}`, 8k - 4 tokens; so a context of 32 fits k <= 4, one of 56 k <= 7, one of 96 all.
-// The supervised start has seen a teacher who with probability 0.6 GUESSES, `</think>\boxed{21}`, and else thinks: so it knows how to
+// The supervised start has seen a teacher who with probability 0.62 GUESSES, `</think>\boxed{21}`, and else thinks: so it knows how to
 // add, but mostly does not. Reward alone teaches it to think; each lengthening of the context unlocks longer sums.
 // Everything goes the way of a real model: a tokenizer.json, a chat template, a Parquet file of prompts, the same loop and grader.
 #pragma once
 #include "data/parquet_write.h"
 #include "llmc/sft.h"
 
-enum { MINIATURE_SHORTEST = 2, MINIATURE_LONGEST = 10, MINIATURE_EVAL_EACH = 20, MINIATURE_PAIRS = 64000, MINIATURE_PROMPTS = 10240,
+enum { MINIATURE_SHORTEST = 2,
+       MINIATURE_LONGEST = 10,
+       MINIATURE_EVAL_EACH = 20,
+       MINIATURE_PAIRS = 64000,
+       MINIATURE_PROMPTS = 10240,
        MINIATURE_ANSWER = 96 };
 #define MINIATURE_EVAL_COUNT ((MINIATURE_LONGEST - MINIATURE_SHORTEST + 1) * MINIATURE_EVAL_EACH)
-static const double miniature_guess_share = 0.6;
+static const double miniature_guess_share = 0.62;
 static const struct {
     int context, steps;
 } miniature_stages[] = {{32, 40}, {56, 40}, {96, 60}};
@@ -20,7 +24,10 @@ static const struct {
 // ---- the model: 24 tokens, 149,824 parameters
 static const char *const miniature_tokens[] = {"<pad>", "<bos>", "<eos>", "<think>", "</think>", "\\boxed{", "}", "+", "=", ",", "0", "1",
                                                "2", "3", "4", "5", "6", "7", "8", "9", "-", "*", "?", ";"};
-enum { MINIATURE_TOKENS = 24, MINIATURE_ADDED = 6, MINIATURE_BOS = 1, MINIATURE_EOS = 2 }; // the first six are added tokens
+enum { MINIATURE_TOKENS = 24,
+       MINIATURE_ADDED = 6,
+       MINIATURE_BOS = 1,
+       MINIATURE_EOS = 2 }; // the first six are added tokens
 
 static inline json_t *miniature_tokenizer(void) {
     json_t *vocab = json_object(), *added = json_array();
@@ -41,9 +48,7 @@ static inline json_t *miniature_tokenizer(void) {
                      "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "vocab", vocab, "merges");
 }
 static inline void miniature_write_model(const char *dir) { // everything but the weights
-    const ModelConfig model = {.architecture = "qwen2", .dtype = "float32", .hidden = 64, .intermediate = 192, .layers = 3, .heads = 4, .kv_heads = 2, .head_dim = 16,
-                               .vocab = 32, .max_position = 128, .rms_eps = 1e-6f, .rope_theta = 10000, .tied_head = true, .qkv_bias = true, .bos = MINIATURE_BOS,
-                               .eos = MINIATURE_EOS, .pad = 0};
+    const ModelConfig model = {.architecture = "qwen2", .dtype = "float32", .hidden = 64, .intermediate = 192, .layers = 3, .heads = 4, .kv_heads = 2, .head_dim = 16, .vocab = 32, .max_position = 128, .rms_eps = 1e-6f, .rope_theta = 10000, .tied_head = true, .qkv_bias = true, .bos = MINIATURE_BOS, .eos = MINIATURE_EOS, .pad = 0};
     const GenerationConfig generation = {.eos = {MINIATURE_EOS}, .eos_count = 1, .bos = MINIATURE_BOS, .pad = 0, .temperature = 1, .top_p = 1};
     const char *chat_template = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}";
     json_t *tokenizer = miniature_tokenizer();
@@ -179,16 +184,15 @@ static inline void miniature_supervised_start(const Config *config, const char *
 // The user's own options stay as given; a single number for --context is the cap under which the three stages run.
 static inline void miniature_prepare(Config *config) {
     static char model[1100], start[1100], train[1100], eval[1100], stages[128];
-    const char *real = "models/DeepSeek-R1-Distill-Qwen-1.5B";
     if (*config->model) { return; }
-    if (file_exists(real)) {
-        printf("model: %s\n", real);
-        config->model = real;
+    if (file_exists(model_default)) {
+        printf("model: %s\n", model_default);
+        config->model = model_default;
         return;
     }
     const bool single = config->given.context && config->stage_count == 1 && config->stages[0].steps == 0;
     const int cap = single ? config->stages[0].context : MINIATURE_ANSWER;
-    printf("no --model and no %s: training the miniature, sums of up to %d numbers, in contexts of 32, 56 and 96 tokens", real, MINIATURE_LONGEST);
+    printf("no --model and no %s: training the miniature, sums of up to %d numbers, in contexts of 32, 56 and 96 tokens", model_default, MINIATURE_LONGEST);
     printf(single ? " (--context %d is the cap)\n" : "\n", cap);
     Buffer list = {0};
     for (int i = 0; i < 3; i++) {
@@ -197,10 +201,7 @@ static inline void miniature_prepare(Config *config) {
     snprintf(stages, sizeof(stages), "%s", list.data);
     buffer_free(&list);
     if (single) { config->given.context = false; }
-    const char *const defaults[][2] = {{"experiment", "miniature"}, {"run_dir", "runs/miniature"}, {"context", stages}, {"max_prompt_tokens", "32"}, {"prompts_per_step", "64"}, {"minibatch_prompts", "32"},
-                                       {"group_size", "8"}, {"temperature", "1"}, {"learning_rate", "2e-4"}, {"kl_coef", "0"}, {"entropy_coef", "0"}, {"stage_restart", "none"},
-                                       {"tokens_per_microbatch", "4096"}, {"recompute", "0"}, {"eval_samples", "2"}, {"eval_temperature", "1"}, {"eval_top_p", "1"}, {"eval_max_tokens", "96"},
-                                       {"eval_greedy", "true"}, {"max_sequences", "512"}, {"kv_cache_mib", "64"}};
+    const char *const defaults[][2] = {{"experiment", "miniature"}, {"run_dir", "runs/miniature"}, {"context", stages}, {"max_prompt_tokens", "32"}, {"prompts_per_step", "64"}, {"minibatch_prompts", "32"}, {"group_size", "8"}, {"temperature", "1"}, {"learning_rate", "2e-4"}, {"kl_coef", "0"}, {"entropy_coef", "0"}, {"stage_restart", "none"}, {"tokens_per_microbatch", "4096"}, {"recompute", "0"}, {"eval_samples", "2"}, {"eval_temperature", "1"}, {"eval_top_p", "1"}, {"eval_max_tokens", "96"}, {"eval_greedy", "true"}, {"max_sequences", "512"}, {"kv_cache_mib", "64"}};
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) { config_set_default(config, defaults[i][0], defaults[i][1]); }
     char dir[1024];
     snprintf(dir, sizeof(dir), "%.900s/miniature", config->run_dir);

@@ -21,16 +21,16 @@ typedef struct {
 
 // The arrays of one phase for up to `rows` packed tokens.
 typedef struct {
-    int rows, logit_rows;                                        // capacity; rows of the head handled at once
-    LayerActivations *layers;                                    // one per block, then one whose input, input_normed are the final stream
-    floatX *delta;                                               // (N, C) what half a block adds to the stream
-    int *tokens, *targets, *positions, *order, *starts;          // (N), starts (sequences + 1)
-    float *logits;                                               // (logit_rows, V)
-    float *logprob, *entropy, *logits_lse;                       // (N)
-    floatX *dlogits;                                             // (logit_rows, V); the gradients below exist in training only
-    floatX *dstream, *dnormed, *dqkv, *dqkv_raw, *dattended;     // (N, C), (N, C), (N, QKV), (N, QKV), (N, H D)
-    floatX *dgate_up, *dgated;                                   // (N, 2F), (N, F)
-    float *attention_delta, *dlogprob, *dentropy;                // (H, N), (N), (N)
+    int rows, logit_rows;                                    // capacity; rows of the head handled at once
+    LayerActivations *layers;                                // one per block, then one whose input, input_normed are the final stream
+    floatX *delta;                                           // (N, C) what half a block adds to the stream
+    int *tokens, *targets, *positions, *order, *starts;      // (N), starts (sequences + 1)
+    float *logits;                                           // (logit_rows, V)
+    float *logprob, *entropy, *logits_lse;                   // (N)
+    floatX *dlogits;                                         // (logit_rows, V); the gradients below exist in training only
+    floatX *dstream, *dnormed, *dqkv, *dqkv_raw, *dattended; // (N, C), (N, C), (N, QKV), (N, QKV), (N, H D)
+    floatX *dgate_up, *dgated;                               // (N, 2F), (N, F)
+    float *attention_delta, *dlogprob, *dentropy;            // (H, N), (N), (N)
 } Activations;
 
 typedef struct {
@@ -40,10 +40,10 @@ typedef struct {
     int logit_stride; // columns of the head that are computed: vocab_used rounded up to 64, at most vocab
     int recompute;    // 0 keep everything, 1 recompute norms and SwiGLU, 2 recompute whole blocks
     int max_positions;
-    floatX *weights, *reference;        // reference: the frozen model of the KL term, or NULL
-    float *master, *adam_m, *adam_v;    // master is weights itself in an fp32 build
+    floatX *weights, *reference;     // reference: the frozen model of the KL term, or NULL
+    float *master, *adam_m, *adam_v; // master is weights itself in an fp32 build
     float *gradients;
-    float *rope_table;                  // (max_positions, D/2, 2)
+    float *rope_table; // (max_positions, D/2, 2)
     Activations train;
     float *host_logprob, *host_entropy; // (rows) what policy_forward found, on the host
 } Policy;
@@ -65,7 +65,8 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
     if (!a->layers) { a->layers = (LayerActivations *)host_alloc(sizeof(LayerActivations) * (size_t)(c->layers + 1)); }
     a->rows = rows;
     size_t fit = logits_bytes / (V * (sizeof(float) + (backward ? X : 0)));
-    a->logit_rows = (int)(fit < 16 ? 16 : fit > N ? N : fit);
+    a->logit_rows = (int)(fit < 16 ? 16 : fit > N ? N
+                                                  : fit);
     const bool keep_all = backward && policy->recompute == 0, keep_most = backward && policy->recompute <= 1;
     for (int l = 0; l <= c->layers; l++) {
         LayerActivations *layer = &a->layers[l], *first = &a->layers[0];
@@ -78,7 +79,7 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
         TAKE(mid_rstd, own_most, float, "rstd", N);
         TAKE(qkv, own_most, floatX, "queries, keys, values", N * QKV);
         TAKE(attended, own_most, floatX, "attention output", N * HD);
-        TAKE(lse, own_most, float, "attention lse", N * H);
+        TAKE(lse, own_most, float, "attention lse", N *H);
         TAKE(gate_up, own_most, floatX, "gate and up", N * 2 * F);
         TAKE(gated, own_all, floatX, "SwiGLU output", N * F);
         if (!backward) {
@@ -88,7 +89,7 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
         }
         if (c->qk_norm) {
             TAKE(qkv_raw, own_most, floatX, "queries, keys, values", N * QKV);
-            TAKE(qk_rstd, own_most, float, "rstd", N * (H + KV));
+            TAKE(qk_rstd, own_most, float, "rstd", N *(H + KV));
         } else {
             layer->qkv_raw = layer->qkv;
         }

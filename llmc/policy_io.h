@@ -44,8 +44,7 @@ static inline SafetensorsEntry *policy_entries(const Policy *p, const PolicyArra
     for (int a = 0; a < array_count; a++) {
         for (int i = 0; i < p->parameters.count; i++) {
             const Parameter *parameter = &p->parameters.list[i];
-            entries[a * p->parameters.count + i] = (SafetensorsEntry){string_copy(policy_tensor_name(&arrays[a], parameter, name)), arrays[a].dtype,
-                                                                      parameter->columns ? 2 : 1, {parameter->rows, parameter->columns}};
+            entries[a * p->parameters.count + i] = (SafetensorsEntry){string_copy(policy_tensor_name(&arrays[a], parameter, name)), arrays[a].dtype, parameter->columns ? 2 : 1, {parameter->rows, parameter->columns}};
         }
     }
     return entries;

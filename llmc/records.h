@@ -8,10 +8,8 @@
 static inline void record_append_ids(Buffer *out, const int *ids, int count) {
     for (int i = 0; i < count; i++) { buffer_printf(out, i ? ",%d" : "%d", ids[i]); }
 }
-// Every answer of a set, in order. The whole file or nothing.
-static inline bool records_write(const char *path, const Samples *samples, const Grading *grading, Error *error) {
-    AtomicFile file;
-    if (!atomic_file_open(&file, path, error)) { return false; }
+// Every answer of a set, in order; a write error shows when the file is committed.
+static inline void records_append(FILE *file, const Samples *samples, const Grading *grading) {
     Buffer line = {0};
     for (int i = 0; i < samples->count; i++) {
         const Sample *s = &samples->list[i];
@@ -29,8 +27,13 @@ static inline bool records_write(const char *path, const Samples *samples, const
         buffer_append_text(&line, "],\"logprobs\":[");
         for (int t = 0; t < s->count; t++) { buffer_printf(&line, t ? ",%.9g" : "%.9g", (double)s->logprob[t]); }
         buffer_append_text(&line, "]}\n");
-        fwrite(line.data, 1, line.size, file.file);
+        fwrite(line.data, 1, line.size, file);
     }
     buffer_free(&line);
+}
+static inline bool records_write(const char *path, const Samples *samples, const Grading *grading, Error *error) { // the whole file or nothing
+    AtomicFile file;
+    if (!atomic_file_open(&file, path, error)) { return false; }
+    records_append(file.file, samples, grading);
     return atomic_file_commit(&file, error);
 }

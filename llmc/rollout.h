@@ -12,9 +12,9 @@
 #include "llmc/transformer.h"
 
 typedef struct {
-    int max_sequences; // rows of a decoding step
-    int max_positions; // longest prompt + response
-    int max_prompt;    // longest prompt
+    int max_sequences;   // rows of a decoding step
+    int max_positions;   // longest prompt + response
+    int max_prompt;      // longest prompt
     size_t cache_bytes;  // of the KV cache; rounded down to whole pages, at least enough for one longest sequence
     size_t logits_bytes; // room for the logits of a decoding step
 } RolloutSizes;
@@ -43,12 +43,12 @@ typedef struct {
     PagePool pool;
     Sequence *running; // (max_sequences), in order of joining
     int running_count;
-    int *waiting, waiting_count;           // stack of samples to admit, the next one on top
+    int *waiting, waiting_count; // stack of samples to admit, the next one on top
     int waiting_capacity;
-    int *prefix_pages, *prefix_left;       // per prompt: pages of its prefix (max_prompt_pages), samples that still need it; -1: not made
+    int *prefix_pages, *prefix_left; // per prompt: pages of its prefix (max_prompt_pages), samples that still need it; -1: not made
     int max_prompt_pages, prefix_capacity;
     Microbatch prefill;
-    int *copies, copy_count;               // pairs (to, from) of pages to copy once a prefill is done
+    int *copies, copy_count; // pairs (to, from) of pages to copy once a prefill is done
     // counted over the last generation
     long decode_steps, decoded_tokens, prefilled_tokens, preemptions;
 } RolloutEngine;
@@ -75,7 +75,8 @@ static inline void rollout_layout(RolloutEngine *e, const Policy *p, Memory *mem
     e->page_elements = page_bytes / sizeof(floatX);
     size_t pages = sizes->cache_bytes / (page_bytes * (size_t)c->layers), least = (size_t)e->max_pages + 2 * (size_t)e->max_prompt_pages + 2;
     size_t most = (size_t)B * (size_t)e->max_pages + least; // more could never be used
-    e->pages = (int)(pages < least ? least : pages > most ? most : pages);
+    e->pages = (int)(pages < least ? least : pages > most ? most
+                                                          : pages);
     e->prefill_rows = sizes->max_positions > 2048 ? sizes->max_positions : 2048;
     int rows = B > e->prefill_rows ? B : e->prefill_rows;
     activations_layout(&e->act, p, memory, MEMORY_GENERATE, rows, rows, false, sizes->logits_bytes);
@@ -181,8 +182,7 @@ static inline bool rollout_admit(RolloutEngine *e, const Samples *samples) {
 }
 static inline void rollout_prefill(RolloutEngine *e, const Policy *p, const Samples *samples, int first_new) {
     if (e->prefill.rows > 0) {
-        RowContext rows = {.N = e->prefill.rows, .sequences = e->prefill.sequences, .cache = e->cache,
-                           .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots};
+        RowContext rows = {.N = e->prefill.rows, .sequences = e->prefill.sequences, .cache = e->cache, .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots};
         const size_t bytes = sizeof(int) * (size_t)rows.N;
         device_upload(e->act.tokens, e->prefill.tokens, bytes);
         device_upload(e->act.positions, e->prefill.positions, bytes);
@@ -260,8 +260,7 @@ static inline void rollout_decode(RolloutEngine *e, const Policy *p, const Sampl
     device_upload(e->counters, e->host.counters, bytes);
     device_upload(e->keys, e->host.keys, sizeof(uint64_t) * (size_t)B);
     device_upload(e->page_table, e->host.page_table, bytes * (size_t)width);
-    RowContext rows = {.N = B, .cache = e->cache, .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots,
-                       .page_table = e->page_table, .lengths = e->lengths, .max_pages = width};
+    RowContext rows = {.N = B, .cache = e->cache, .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots, .page_table = e->page_table, .lengths = e->lengths, .max_pages = width};
     transformer_forward(p, p->weights, &e->act, &rows);
     for (int r = 0; r < B; r += e->act.logit_rows) {
         int chunk = B - r < e->act.logit_rows ? B - r : e->act.logit_rows;

@@ -29,8 +29,7 @@ typedef struct {
 // Room for the longest answers is reserved at once; the operating system backs only what is touched.
 static inline Samples samples_create(int capacity, int max_new_tokens) {
     size_t tokens = (size_t)capacity * (size_t)max_new_tokens;
-    return (Samples){.list = (Sample *)host_alloc(sizeof(Sample) * (size_t)capacity), .capacity = capacity, .max_new_tokens = max_new_tokens,
-                     .token_storage = (int *)host_alloc(sizeof(int) * tokens), .float_storage = (float *)host_alloc(2 * sizeof(float) * tokens)};
+    return (Samples){.list = (Sample *)host_alloc(sizeof(Sample) * (size_t)capacity), .capacity = capacity, .max_new_tokens = max_new_tokens, .token_storage = (int *)host_alloc(sizeof(int) * tokens), .float_storage = (float *)host_alloc(2 * sizeof(float) * tokens)};
 }
 static inline void samples_free(Samples *samples) {
     for (int i = 0; i < samples->capacity; i++) {
@@ -53,8 +52,6 @@ static inline void samples_add_group(Samples *samples, int prompt, const int *pr
         buffer_clear(&text);
         buffer_clear(&answer);
         samples->list[samples->count++] = (Sample){
-            .text = text, .answer = answer, .prompt = prompt, .number = number, .prompt_ids = prompt_ids, .prompt_count = prompt_count,
-            .key = random_key(prompt_key, (uint64_t)number), .tokens = samples->token_storage + place,
-            .logprob = samples->float_storage + 2 * place, .reference_logprob = samples->float_storage + 2 * place + samples->max_new_tokens};
+            .text = text, .answer = answer, .prompt = prompt, .number = number, .prompt_ids = prompt_ids, .prompt_count = prompt_count, .key = random_key(prompt_key, (uint64_t)number), .tokens = samples->token_storage + place, .logprob = samples->float_storage + 2 * place, .reference_logprob = samples->float_storage + 2 * place + samples->max_new_tokens};
     }
 }

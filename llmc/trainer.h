@@ -1,18 +1,13 @@
 // trainer: what the loop of train_grpo.cu works with, opened once. Everything is read and checked, the memory plan is printed and
 // accepted, and only then is anything allocated or written.
 #pragma once
-#include <omp.h>
-#include "data/prepare.h"
 #include "llmc/advantage.h"
 #include "llmc/batch.h"
 #include "llmc/checkpoint.h"
 #include "llmc/dataset.h"
-#include "llmc/evaluate.h"
+#include "llmc/generator.h"
 #include "llmc/grpo.h"
 #include "llmc/loggers.h"
-#include "llmc/progress.h"
-#include "llmc/records.h"
-#include "llmc/rollout.h"
 
 enum { MAX_EVAL_SETS = 16 };
 typedef struct {
@@ -22,67 +17,30 @@ typedef struct {
 
 typedef struct {
     const Config *config;
-    Tokenizer *tokenizer;
-    GenerationConfig generation;
-    Policy policy;
-    RolloutEngine engine;
-    Memory memory;
+    Generator g; // the model, and what samples and grades its answers
     Dataset dataset;
     EvalSet eval_sets[MAX_EVAL_SETS];
     int eval_set_count, eval_chunk; // questions evaluated at a time
-    Samples samples;
-    Grading grading;
     BatchPlan plan;
     Microbatch microbatch;
     float *dlogprob, *dentropy; // (tokens_per_microbatch) on the host
-    int *prompt_index;          // (prompts at a time) which prompts of the open set the samples answer
     AdamW adamw;
     GrpoOptions loss;
     TrainState state;
     int total_steps;
     Loggers loggers;
-    Progress progress;
     double step_started, phase_started;
 } Trainer;
 
-static volatile sig_atomic_t stop_requested; // the signal that asked for it
-static void trainer_on_signal(int number) { stop_requested = number; }
-
 // ---- opening
 
-// `path` as prompts.bin: itself, or prepared from Parquet or JSONL into run_dir/data/.
-static inline PromptSet *trainer_open_prompts(const Config *config, const char *path, char name[64]) {
-    Error error;
-    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ending = strrchr(base, '.');
-    snprintf(name, 64, "%.*s", (int)(ending ? ending - base : (long)strlen(base)), base);
-    char prepared[1024];
-    if (!ending || strcmp(ending, ".bin") != 0) {
-        snprintf(prepared, sizeof(prepared), "%.900s/data", config->run_dir);
-        if (!directory_create(prepared, &error)) { fatal("%s", error.text); }
-        snprintf(prepared, sizeof(prepared), "%.900s/data/%s.bin", config->run_dir, name);
-        PrepareCounts counts = {0};
-        if (!prompt_set_prepare(prepared, path, config->model, config->max_prompt_tokens, &counts, &error)) { fatal("%s", error.text); }
-        Buffer text = {0};
-        prepare_counts_text(&text, &counts, config->max_prompt_tokens);
-        printf("%s: %s\n", path, text.data);
-        buffer_free(&text);
-        path = prepared;
-    }
-    PromptSet *prompts = prompt_set_open(path, &error);
-    if (!prompts || !prompt_set_check_model(prompts, path, config->model, &error)) { fatal("%s", error.text); }
-    for (int i = 0; i < prompt_set_count(prompts); i++) {
-        if (prompt_set_get(prompts, i).count > config->max_prompt_tokens) {
-            fatal("%s: prompt %d has %d tokens, more than --max_prompt_tokens %d: raise it, or prepare the file again", path, i, prompt_set_get(prompts, i).count, config->max_prompt_tokens);
-        }
-    }
-    return prompts;
-}
 static inline void trainer_open_data(Trainer *t) {
     const Config *c = t->config;
-    char item[1024];
+    char item[1024], prepared[1024];
     Error error;
+    snprintf(prepared, sizeof(prepared), "%.1000s/data", c->run_dir);
     if (!*c->train_data) { fatal("no training data: give --train_data FILE (.parquet, .jsonl or .bin)"); }
-    PromptSet *prompts = trainer_open_prompts(c, c->train_data, item);
+    PromptSet *prompts = prompts_open(c->train_data, c->model, prepared, c->max_prompt_tokens, item);
     if (!dataset_open(&t->dataset, prompts, c->train_data, c->prompts_per_step, random_key((uint64_t)c->seed, 1), &error)) { fatal("%s", error.text); }
     for (const char *list = c->eval_data; *list;) {
         size_t length = strcspn(list, ",");
@@ -90,7 +48,7 @@ static inline void trainer_open_data(Trainer *t) {
         list += length + (list[length] == ',');
         if (t->eval_set_count == MAX_EVAL_SETS) { fatal("--eval_data: more than %d files", MAX_EVAL_SETS); }
         EvalSet *set = &t->eval_sets[t->eval_set_count++];
-        set->prompts = trainer_open_prompts(c, item, set->name);
+        set->prompts = prompts_open(item, c->model, prepared, c->max_prompt_tokens, set->name);
     }
 }
 
@@ -98,15 +56,14 @@ static inline void trainer_open_data(Trainer *t) {
 static inline void trainer_layout(Trainer *t, size_t cache_bytes, bool hand_out) {
     const Config *c = t->config;
     const int longest = config_longest_context(c), answer = longest > c->eval_max_tokens ? longest : c->eval_max_tokens;
-    const int batch = c->prompts_per_step * c->group_size, sequences = c->max_sequences ? c->max_sequences : batch < 256 ? batch : 256;
+    const int batch = c->prompts_per_step * c->group_size, sequences = c->max_sequences ? c->max_sequences : batch < 256 ? batch
+                                                                                                                         : 256;
     const size_t logits_bytes = (size_t)256 << 20;
-    PolicySizes sizes = {.rows = c->tokens_per_microbatch, .max_positions = c->max_prompt_tokens + answer, .recompute = c->recompute, .optimizer = true,
-                         .reference = c->kl_coef != 0, .logits_bytes = logits_bytes};
+    PolicySizes sizes = {.rows = c->tokens_per_microbatch, .max_positions = c->max_prompt_tokens + answer, .recompute = c->recompute, .optimizer = true, .reference = c->kl_coef != 0, .logits_bytes = logits_bytes};
     RolloutSizes rollout = {sequences, c->max_prompt_tokens + answer, c->max_prompt_tokens, cache_bytes, logits_bytes};
-    if (!hand_out) { t->memory = (Memory){0}; }
-    policy_layout(&t->policy, &t->memory, &sizes);
-    rollout_layout(&t->engine, &t->policy, &t->memory, &rollout);
-    if (hand_out) { rollout_open(&t->engine, t->samples.capacity, t->eval_chunk > c->prompts_per_step ? t->eval_chunk : c->prompts_per_step); }
+    if (!hand_out) { t->g.memory = (Memory){0}; }
+    policy_layout(&t->g.policy, &t->g.memory, &sizes);
+    rollout_layout(&t->g.engine, &t->g.policy, &t->g.memory, &rollout);
 }
 static inline void trainer_plan_memory(Trainer *t) {
     const Config *c = t->config;
@@ -115,12 +72,12 @@ static inline void trainer_plan_memory(Trainer *t) {
     Error error;
     trainer_layout(t, cache_bytes, false);
     if (!cache_bytes) {
-        size_t other = t->memory.used[MEMORY_RESIDENT] + t->memory.used[MEMORY_GENERATE];
+        size_t other = t->g.memory.used[MEMORY_RESIDENT] + t->g.memory.used[MEMORY_GENERATE];
         cache_bytes = available > other ? available - other : 0;
         trainer_layout(t, cache_bytes, false);
     }
-    memory_print(&t->memory, stdout);
-    bool fits = memory_fits(&t->memory, available, &error);
+    memory_print(&t->g.memory, stdout);
+    bool fits = memory_fits(&t->g.memory, available, &error);
     if (!fits) { fatal("%s", error.text); }
     if (c->plan) { exit(EXIT_SUCCESS); }
     int prompts = c->prompts_per_step;
@@ -129,10 +86,9 @@ static inline void trainer_plan_memory(Trainer *t) {
     const int batch = c->prompts_per_step * c->group_size, answers = batch > c->eval_samples ? batch : c->eval_samples;
     t->eval_chunk = answers / c->eval_samples < prompts ? answers / c->eval_samples : prompts;
     const int longest = config_longest_context(c);
-    t->samples = samples_create(answers, longest > c->eval_max_tokens ? longest : c->eval_max_tokens);
-    memory_commit(&t->memory);
+    memory_commit(&t->g.memory);
     trainer_layout(t, cache_bytes, true);
-    t->prompt_index = (int *)host_alloc(sizeof(int) * (size_t)(t->eval_chunk > c->prompts_per_step ? t->eval_chunk : c->prompts_per_step));
+    generator_open_samples(&t->g, answers, t->eval_chunk > c->prompts_per_step ? t->eval_chunk : c->prompts_per_step, longest > c->eval_max_tokens ? longest : c->eval_max_tokens);
     t->plan = batch_plan_create(batch);
     t->microbatch = microbatch_create(c->tokens_per_microbatch, batch);
     t->dlogprob = (float *)host_alloc(sizeof(float) * 2 * (size_t)c->tokens_per_microbatch);
@@ -149,15 +105,19 @@ static inline int trainer_resume(Trainer *t) {
     const bool named = strcmp(c->resume, "auto") != 0 && strcmp(c->resume, "never") != 0;
     int latest = named ? -1 : checkpoint_latest(c->run_dir);
     if (latest >= 0 && !strcmp(c->resume, "never")) { fatal("%s: holds a run up to step %d already: choose another --run_dir, remove it, or --resume auto", c->run_dir, latest); }
-    if (!policy_start_weights(&t->policy, c->model, c->random_weights, (uint64_t)c->seed, &error)) { fatal("%s", error.text); }
-    if (t->policy.reference) { device_copy(t->policy.reference, t->policy.weights, t->policy.parameters.total * sizeof(floatX)); }
+    if (!policy_start_weights(&t->g.policy, c->model, c->random_weights, (uint64_t)c->seed, &error)) { fatal("%s", error.text); }
+    if (t->g.policy.reference) { device_copy(t->g.policy.reference, t->g.policy.weights, t->g.policy.parameters.total * sizeof(floatX)); }
     if (latest < 0 && !named) { return -1; }
-    if (named) { snprintf(path, sizeof(path), "%.1000s", c->resume); } else { checkpoint_path(path, c->run_dir, latest, ""); }
-    if (!checkpoint_read(path, &t->policy, &t->state, &error)) { fatal("%s", error.text); }
+    if (named) {
+        snprintf(path, sizeof(path), "%.1000s", c->resume);
+    } else {
+        checkpoint_path(path, c->run_dir, latest, "");
+    }
+    if (!checkpoint_read(path, &t->g.policy, &t->state, &error)) { fatal("%s", error.text); }
     printf("resuming from %s: step %d\n", path, t->state.step);
     trainer_reference_path(path, c, t->state.stage);
-    PolicyArray reference = {"", weight_dtype, t->policy.reference};
-    if (t->policy.reference && file_exists(path) && !policy_read_arrays(path, &t->policy, &reference, 1, &error)) { fatal("%s", error.text); }
+    PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
+    if (t->g.policy.reference && file_exists(path) && !policy_read_arrays(path, &t->g.policy, &reference, 1, &error)) { fatal("%s", error.text); }
     return t->state.step;
 }
 // run_dir must be writable and hold no other configuration; then it holds this one.
@@ -180,51 +140,33 @@ static inline void trainer_claim_run_dir(const Config *c) {
 
 static inline void trainer_open(Trainer *t, const Config *config) {
     Error error;
-    char path[1100];
-    *t = (Trainer){.config = config, .loss = {config->clip_low, config->clip_high, config->kl_coef, config->entropy_coef,
-                                              !strcmp(config->kl_type, "k1") ? KL_K1 : !strcmp(config->kl_type, "k2") ? KL_K2 : KL_K3}};
-    t->adamw = (AdamW){.beta1 = config->adam_beta1, .beta2 = config->adam_beta2, .eps = config->adam_eps, .weight_decay = config->weight_decay,
-                       .grad_clip = config->grad_clip > 0 ? config->grad_clip : INFINITY};
+    *t = (Trainer){.config = config, .loss = {config->clip_low, config->clip_high, config->kl_coef, config->entropy_coef, !strcmp(config->kl_type, "k1") ? KL_K1 : !strcmp(config->kl_type, "k2") ? KL_K2
+                                                                                                                                                                                                  : KL_K3}};
+    t->adamw = (AdamW){.beta1 = config->adam_beta1, .beta2 = config->adam_beta2, .eps = config->adam_eps, .weight_decay = config->weight_decay, .grad_clip = config->grad_clip > 0 ? config->grad_clip : INFINITY};
     if (config->threads) { omp_set_num_threads(config->threads); }
     device_init();
-    snprintf(path, sizeof(path), "%.1000s/tokenizer.json", config->model);
-    t->tokenizer = tokenizer_open(path, &error);
-    if (!t->tokenizer) { fatal("%s", error.text); }
-    if (!policy_open(&t->policy, config->model, tokenizer_vocab_size(t->tokenizer), &error)) { fatal("%s", error.text); }
-    if (!generation_config_read(&t->generation, config->model, t->policy.config.vocab, &error)) { fatal("%s", error.text); }
-    const ModelConfig *m = &t->policy.config;
     options_table(stdout, config, &grpo_option_set);
-    printf("%s | %s | %d layers, hidden %d, heads %d/%d x %d, vocabulary %d of %d | %.1f M parameters in " FLOATX_NAME "\n", device_name(), m->architecture, m->layers,
-           m->hidden, m->heads, m->kv_heads, m->head_dim, t->policy.vocab_used, m->vocab, (double)t->policy.parameters.actual * 1e-6);
+    generator_open_model(&t->g, config->model, stdout);
     if (!config->plan) { trainer_claim_run_dir(config); }
     if (!config->plan) { trainer_open_data(t); }
     trainer_plan_memory(t);
-    policy_make_rope_table(&t->policy);
     int resumed = trainer_resume(t);
     t->adamw.step = t->state.updates;
     t->total_steps = config_total_steps(config, t->dataset.count);
-    grading_open(&t->grading, t->tokenizer, GRADER_DEEPSCALER, omp_get_max_threads(), t->samples.capacity);
     if (!loggers_open(&t->loggers, config, resumed, &error)) { fatal("%s", error.text); }
-    struct sigaction action = {.sa_handler = trainer_on_signal};
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
+    stop_on_signals();
 }
 static inline int trainer_close(Trainer *t) { // the exit code: a run that was asked to stop says so
     Error error;
-    int code = stop_requested == SIGTERM ? 143 : stop_requested == SIGINT ? 130 : 0;
-    grading_close(&t->grading);
+    int code = stop_requested == SIGTERM ? 143 : stop_requested == SIGINT ? 130
+                                                                          : 0;
     if (!loggers_close(&t->loggers, code, &error)) { fatal("%s", error.text); }
     dataset_close(&t->dataset);
     for (int i = 0; i < t->eval_set_count; i++) { prompt_set_close(t->eval_sets[i].prompts); }
-    rollout_close(&t->engine);
-    policy_free(&t->policy);
-    samples_free(&t->samples);
+    generator_close(&t->g);
     batch_plan_free(&t->plan);
     microbatch_free(&t->microbatch);
-    tokenizer_free(t->tokenizer);
     free(t->dlogprob);
-    free(t->prompt_index);
     device_shutdown();
     return code;
 }

@@ -12,58 +12,33 @@ static inline void trainer_begin_stage(Trainer *t) {
     t->state.stage = stage;
     t->state.stage_start = t->state.step;
     if (list_contains(c->stage_restart, "adam")) {
-        device_zero(t->policy.adam_m, t->policy.parameters.total * sizeof(float));
-        device_zero(t->policy.adam_v, t->policy.parameters.total * sizeof(float));
+        device_zero(t->g.policy.adam_m, t->g.policy.parameters.total * sizeof(float));
+        device_zero(t->g.policy.adam_v, t->g.policy.parameters.total * sizeof(float));
         t->adamw.step = 0;
         t->state.warmup_start = t->state.step;
     }
     if (list_contains(c->stage_restart, "data")) { t->state.data_start = t->state.step; }
-    if (t->policy.reference) { // saved: a resumed run must find the same reference
-        if (list_contains(c->stage_restart, "reference")) { device_copy(t->policy.reference, t->policy.weights, t->policy.parameters.total * sizeof(floatX)); }
+    if (t->g.policy.reference) { // saved: a resumed run must find the same reference
+        if (list_contains(c->stage_restart, "reference")) { device_copy(t->g.policy.reference, t->g.policy.weights, t->g.policy.parameters.total * sizeof(floatX)); }
         char path[1024];
-        PolicyArray reference = {"", weight_dtype, t->policy.reference};
+        PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
         snprintf(path, sizeof(path), "%.1000s/reference", c->run_dir);
         if (!directory_create(path, &error)) { fatal("%s", error.text); }
         trainer_reference_path(path, c, stage);
-        if (!policy_write_arrays(path, 0, &t->policy, &reference, 1, &error)) { fatal("%s", error.text); }
+        if (!policy_write_arrays(path, 0, &t->g.policy, &reference, 1, &error)) { fatal("%s", error.text); }
     }
     printf("stage %d of %d: answers of up to %d tokens from here\n", stage + 1, c->stage_count, c->stages[stage].context);
 }
 
 // ---- 1. sample
 
-static inline void trainer_on_progress(void *trainer, long tokens, int finished, int total) {
-    (void)tokens, (void)total;
-    progress_update(&((Trainer *)trainer)->progress, finished);
-}
-static inline void trainer_on_finished(void *trainer, Sample *sample) { grading_submit(&((Trainer *)trainer)->grading, sample); }
-
-// Answers to `count` prompts of a set: sampled on the device, graded on CPU threads meanwhile. False when the run was asked to stop.
-static inline bool trainer_generate(Trainer *t, const PromptSet *prompts, const int *indices, int count, int group_size, uint64_t key, const RolloutOptions *how) {
-    memcpy(t->prompt_index, indices, sizeof(int) * (size_t)count);
-    t->grading.prompts = prompts;
-    t->grading.prompt_index = t->prompt_index;
-    samples_clear(&t->samples);
-    for (int p = 0; p < count; p++) {
-        Prompt prompt = prompt_set_get(prompts, indices[p]);
-        samples_add_group(&t->samples, p, prompt.ids, prompt.count, group_size, random_key(key, (uint64_t)indices[p]));
-    }
-    RolloutOptions options = *how;
-    options.eos = t->generation.eos, options.eos_count = t->generation.eos_count;
-    options.on_finished = trainer_on_finished, options.on_progress = trainer_on_progress, options.context = t, options.stop = &stop_requested;
-    bool whole = rollout_generate(&t->engine, &t->policy, &t->samples, &options);
-    grading_wait(&t->grading);
-    return whole;
-}
 static inline bool trainer_sample(Trainer *t) {
     const Config *c = t->config;
     const TrainState *state = &t->state;
     RolloutOptions how = {.temperature = c->temperature, .top_p = 1, .max_new_tokens = c->stages[state->stage].context};
     t->step_started = seconds_now();
-    t->progress = progress_start(stdout, "rollout", c->prompts_per_step * c->group_size, "answers");
-    bool whole = trainer_generate(t, t->dataset.prompts, dataset_step(&t->dataset, state->step - state->data_start), c->prompts_per_step, c->group_size,
-                                  random_key(random_key((uint64_t)c->seed, 3), (uint64_t)state->step), &how);
-    progress_finish(&t->progress);
+    bool whole = generator_generate(&t->g, "rollout", t->dataset.prompts, dataset_step(&t->dataset, state->step - state->data_start), c->prompts_per_step, c->group_size,
+                                    random_key(random_key((uint64_t)c->seed, 3), (uint64_t)state->step), &how);
     t->phase_started = seconds_now();
     return whole;
 }
@@ -71,11 +46,11 @@ static inline bool trainer_sample(Trainer *t) {
 // ---- 3. learn
 
 static inline void trainer_reference_logprobs(Trainer *t) { // of the micro-batch, into its samples
-    if (!t->policy.reference) { return; }
-    policy_forward(&t->policy, t->policy.reference, &t->microbatch, t->config->temperature);
+    if (!t->g.policy.reference) { return; }
+    policy_forward(&t->g.policy, t->g.policy.reference, &t->microbatch, t->config->temperature);
     for (int s = 0; s < t->microbatch.sequences; s++) {
-        Sample *sample = &t->samples.list[t->microbatch.samples[s]];
-        memcpy(sample->reference_logprob, t->policy.host_logprob + t->microbatch.starts[s] + sample->prompt_count - 1, sizeof(float) * (size_t)sample->count);
+        Sample *sample = &t->g.samples.list[t->microbatch.samples[s]];
+        memcpy(sample->reference_logprob, t->g.policy.host_logprob + t->microbatch.starts[s] + sample->prompt_count - 1, sizeof(float) * (size_t)sample->count);
     }
 }
 static inline float trainer_learning_rate(const Trainer *t) { // constant, after a linear warm-up
@@ -100,7 +75,7 @@ static inline void metric_three(MetricSet *set, const char *name, const double *
 }
 // What the step's answers were like.
 static inline void trainer_measure_samples(const Trainer *t, MetricSet *set, int group_size) {
-    const Samples *samples = &t->samples;
+    const Samples *samples = &t->g.samples;
     const int count = samples->count;
     double *values = (double *)host_alloc(sizeof(double) * (size_t)count * 4), cut = 0, gave_up = 0, none = 0, all = 0;
     double *reward = values, *advantage = values + count, *length = values + 2 * count, *prompt = values + 3 * count;
@@ -130,7 +105,7 @@ static inline void trainer_measure_samples(const Trainer *t, MetricSet *set, int
 static inline void trainer_measure_update(const Trainer *t, MetricSet *set, const GrpoStats *stats, const GrpoStats *fresh, const UpdateStats *updates) {
     const double tokens = stats->tokens > 0 ? stats->tokens : 1, fresh_tokens = fresh->tokens > 0 ? fresh->tokens : 1;
     metric_set(set, "actor/pg_loss", stats->surrogate / tokens);
-    if (t->policy.reference) { metric_set(set, METRIC_KL, stats->kl / tokens); }
+    if (t->g.policy.reference) { metric_set(set, METRIC_KL, stats->kl / tokens); }
     metric_set(set, "actor/kl_coef", (double)t->config->kl_coef);
     metric_set(set, METRIC_ENTROPY, stats->entropy / tokens);
     metric_set(set, METRIC_CLIP, stats->clipped / tokens);
@@ -144,24 +119,24 @@ static inline void trainer_measure_update(const Trainer *t, MetricSet *set, cons
 static inline void trainer_measure_time(const Trainer *t, MetricSet *set) {
     const double now = seconds_now(), step = now - t->step_started;
     double tokens = 0;
-    for (int i = 0; i < t->samples.count; i++) { tokens += t->samples.list[i].prompt_count + t->samples.list[i].count; }
+    for (int i = 0; i < t->g.samples.count; i++) { tokens += t->g.samples.list[i].prompt_count + t->g.samples.list[i].count; }
     metric_set(set, "timing_s/gen", t->phase_started - t->step_started);
     metric_set(set, "timing_s/update_actor", now - t->phase_started);
     metric_set(set, METRIC_STEP_SECONDS, step);
     metric_set(set, "perf/time_per_step", step);
     metric_set(set, "perf/total_num_tokens", tokens);
     metric_set(set, METRIC_THROUGHPUT, tokens / step);
-    metric_set(set, "rollout/decode_tokens_per_second", (double)t->engine.decoded_tokens / (t->phase_started - t->step_started));
-    metric_set(set, "rollout/preemptions", (double)t->engine.preemptions);
+    metric_set(set, "rollout/decode_tokens_per_second", (double)t->g.engine.decoded_tokens / (t->phase_started - t->step_started));
+    metric_set(set, "rollout/preemptions", (double)t->g.engine.preemptions);
 }
 static inline uint64_t trainer_fingerprint(const Trainer *t) { // of every sampled token and every weight
     uint64_t hash = FINGERPRINT_START;
-    for (int i = 0; i < t->samples.count; i++) { hash = fingerprint_bytes(hash, t->samples.list[i].tokens, sizeof(int) * (size_t)t->samples.list[i].count); }
-    return policy_fingerprint(&t->policy, hash);
+    for (int i = 0; i < t->g.samples.count; i++) { hash = fingerprint_bytes(hash, t->g.samples.list[i].tokens, sizeof(int) * (size_t)t->g.samples.list[i].count); }
+    return policy_fingerprint(&t->g.policy, hash);
 }
 static inline void trainer_print_sample(Trainer *t, int index) { // one answer, on the console and in the report
-    const Sample *s = &t->samples.list[index];
-    const Prompt prompt = prompt_set_get(t->grading.prompts, t->prompt_index[s->prompt]);
+    const Sample *s = &t->g.samples.list[index];
+    const Prompt prompt = prompt_set_get(t->g.grading.prompts, t->g.prompt_index[s->prompt]);
     Buffer shown = {0};
     Error error;
     text_append_shortened(&shown, prompt.problem, strlen(prompt.problem), 300);
@@ -173,8 +148,8 @@ static inline void trainer_print_sample(Trainer *t, int index) { // one answer, 
 }
 static inline void trainer_print_samples(Trainer *t) { // a right and a wrong answer, where there are both
     for (int wanted = 1; wanted >= 0; wanted--) {
-        for (int i = 0; i < t->samples.count; i++) {
-            if ((t->samples.list[i].reward > 0) == wanted) {
+        for (int i = 0; i < t->g.samples.count; i++) {
+            if ((t->g.samples.list[i].reward > 0) == wanted) {
                 trainer_print_sample(t, i);
                 break;
             }
@@ -182,56 +157,34 @@ static inline void trainer_print_samples(Trainer *t) { // a right and a wrong an
     }
 }
 
-// One evaluation set, sampled n times a question (greedy: once). The random keys are those of every other evaluation of this run, so
-// that two evaluations differ by the weights alone.
+// One evaluation set, sampled eval_samples times a question (greedy: once). The random keys are those of every other evaluation of
+// this run, so that two evaluations differ by the weights alone.
 static inline bool trainer_evaluate_set(Trainer *t, const EvalSet *set, bool greedy, MetricSet *metrics) {
     const Config *c = t->config;
-    const int context = c->stages[t->state.stage].context, count = prompt_set_count(set->prompts), n = greedy ? 1 : c->eval_samples;
+    const int context = c->stages[t->state.stage].context, n = greedy ? 1 : c->eval_samples;
     const RolloutOptions how = {.temperature = greedy ? 0 : c->eval_temperature, .top_p = greedy ? 1 : c->eval_top_p, .max_new_tokens = c->eval_max_tokens ? c->eval_max_tokens : context};
-    Evaluation e = evaluation_start(n);
-    int *indices = (int *)host_alloc(sizeof(int) * (size_t)t->eval_chunk);
-    char phase[96], path[1200], name[METRIC_NAME_SIZE];
-    Error error;
-    bool whole = true;
-    snprintf(phase, sizeof(phase), "evaluate %.60s%s", set->name, greedy ? ", greedy" : "");
-    for (int first = 0; first < count && whole; first += t->eval_chunk) {
-        int chunk = count - first < t->eval_chunk ? count - first : t->eval_chunk;
-        for (int i = 0; i < chunk; i++) { indices[i] = first + i; }
-        t->progress = progress_start(stdout, phase, chunk * n, "answers");
-        whole = trainer_generate(t, set->prompts, indices, chunk, n, random_key((uint64_t)c->seed, 4), &how);
-        progress_finish(&t->progress);
-        if (!whole) { break; }
-        evaluation_add(&e, &t->samples, context);
-        snprintf(path, sizeof(path), "%.900s/eval/step_%06d.%.64s%s.%d.jsonl", c->run_dir, t->state.step, set->name, greedy ? ".greedy" : "", first / t->eval_chunk);
-        if (!records_write(path, &t->samples, &t->grading, &error)) { fatal("%s", error.text); }
-    }
-    free(indices);
-    if (!whole) { return false; }
-    evaluation_finish(&e);
+    Evaluation e;
+    char records[1200], name[METRIC_NAME_SIZE];
+    snprintf(records, sizeof(records), "%.900s/eval/step_%06d.%.64s%s.jsonl", c->run_dir, t->state.step, set->name, greedy ? ".greedy" : "");
+    if (!generator_evaluate(&t->g, &e, set->name, set->prompts, n, random_key((uint64_t)c->seed, 4), &how, context, records)) { return false; }
+    evaluation_print(&e, set->name, greedy, context);
     if (greedy) {
         snprintf(name, sizeof(name), "val-core/%.50s/greedy", set->name);
         metric_set(metrics, name, e.mean);
-        printf("  %-16s greedy %.3f\n", set->name, e.mean);
         return true;
     }
     const struct {
         const char *format;
         double value;
-    } values[] = {{"val-core/%.40s/acc/mean@%d", e.mean}, {"val-core/%.40s/acc/maj@%d", e.majority}, {"val-core/%.40s/acc/within@%d", e.within},
-                  {"val-aux/%.40s/standard_error@%d", e.standard_error}, {"val-aux/%.40s/response_length@%d", e.mean_length}, {"val-aux/%.40s/truncated@%d", e.truncated}};
+    } values[] = {{"val-core/%.40s/acc/mean@%d", e.mean}, {"val-core/%.40s/acc/maj@%d", e.majority}, {"val-core/%.40s/within_context@%d", e.within}, {"val-aux/%.40s/standard_error@%d", e.standard_error}, {"val-aux/%.40s/response_length@%d", e.mean_length}, {"val-aux/%.40s/truncated@%d", e.truncated}};
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        snprintf(name, sizeof(name), i == 2 ? "val-core/%.40s/within_context" : values[i].format, set->name, n);
+        snprintf(name, sizeof(name), values[i].format, set->name, n);
         metric_set(metrics, name, values[i].value);
     }
-    printf("  %-16s pass@1 %.3f +- %.3f", set->name, e.mean, e.standard_error);
     for (int k = 1; k < e.k_count; k++) {
         snprintf(name, sizeof(name), "val-core/%.40s/acc/pass@%d", set->name, e.k[k]);
         metric_set(metrics, name, e.pass_at[k]);
-        printf(" | pass@%d %.3f", e.k[k], e.pass_at[k]);
     }
-    if (n > 1) { printf(" | maj@%d %.3f", n, e.majority); }
-    if (how.max_new_tokens > context) { printf(" | within %d tokens %.3f", context, e.within); }
-    printf(" | length %.1f | cut %.1f%%\n", e.mean_length, 100 * e.truncated);
     return true;
 }
 static inline bool trainer_evaluate(Trainer *t, MetricSet *metrics) { // false when the run was asked to stop
@@ -253,7 +206,7 @@ static inline bool trainer_evaluate(Trainer *t, MetricSet *metrics) { // false w
 static inline void trainer_save(Trainer *t) {
     Error error;
     t->state.updates = t->adamw.step;
-    if (!checkpoint_write(t->config->run_dir, &t->policy, &t->state, t->config->model, t->config->keep_checkpoints, &error)) { fatal("%s", error.text); }
+    if (!checkpoint_write(t->config->run_dir, &t->g.policy, &t->state, t->config->model, t->config->keep_checkpoints, &error)) { fatal("%s", error.text); }
 }
 static inline bool trainer_due(const Trainer *t, int every) { return every > 0 && (t->state.step % every == 0 || t->state.step == t->total_steps); }
 
@@ -264,7 +217,7 @@ static inline void trainer_begin(Trainer *t) {
     if (t->state.step > 0 || !t->config->eval_before_train || t->eval_set_count == 0) { return; }
     if (!trainer_evaluate(t, &metrics)) { return; }
     metric_set(&metrics, METRIC_LIMIT, t->config->stages[0].context);
-    if (!loggers_step(&t->loggers, 0, &metrics, fingerprint_fold(policy_fingerprint(&t->policy, FINGERPRINT_START)), &error)) { fatal("%s", error.text); }
+    if (!loggers_step(&t->loggers, 0, &metrics, fingerprint_fold(policy_fingerprint(&t->g.policy, FINGERPRINT_START)), &error)) { fatal("%s", error.text); }
 }
 // Ends a step: answers and metrics on disk and screen, an evaluation and a checkpoint when they are due.
 static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const GrpoStats *fresh, const UpdateStats *updates) {
@@ -283,7 +236,7 @@ static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const Gr
         snprintf(path, sizeof(path), "%.1000s/rollouts", c->run_dir);
         if (!directory_create(path, &error)) { fatal("%s", error.text); }
         snprintf(path, sizeof(path), "%.1000s/rollouts/step_%06d.jsonl", c->run_dir, t->state.step);
-        if (!records_write(path, &t->samples, &t->grading, &error)) { fatal("%s", error.text); }
+        if (!records_write(path, &t->g.samples, &t->g.grading, &error)) { fatal("%s", error.text); }
     }
     trainer_measure_time(t, &metrics);
     metrics_console_line(&line, t->state.step, t->total_steps, &metrics, fingerprint);

@@ -38,8 +38,7 @@ static inline void *worker_run(void *argument) {
 }
 // capacity: the most items that are ever waiting.
 static inline void worker_pool_open(WorkerPool *pool, int threads, int capacity, void (*work)(void *, void *), void (*leave)(void), void *context) {
-    *pool = (WorkerPool){.threads = (pthread_t *)host_alloc(sizeof(pthread_t) * (size_t)threads), .queue = (void **)host_alloc(sizeof(void *) * (size_t)capacity),
-                         .capacity = capacity, .work = work, .leave = leave, .context = context};
+    *pool = (WorkerPool){.threads = (pthread_t *)host_alloc(sizeof(pthread_t) * (size_t)threads), .queue = (void **)host_alloc(sizeof(void *) * (size_t)capacity), .capacity = capacity, .work = work, .leave = leave, .context = context};
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->submitted, NULL);
     pthread_cond_init(&pool->drained, NULL);

@@ -2,7 +2,10 @@
 #include "tiny_model.h"
 #include "llmc/batch.h"
 
-enum { PROMPTS = 7, GROUP = 5, NEW = 70, VOCAB_USED = 77 };
+enum { PROMPTS = 7,
+       GROUP = 5,
+       NEW = 70,
+       VOCAB_USED = 77 };
 static const int eos[] = {2, 9};
 static int prompt_ids[PROMPTS][90], prompt_counts[PROMPTS] = {1, 2, 33, 32, 34, 65, 80};
 
@@ -48,7 +51,10 @@ static void check_same(const Samples *a, const Samples *b, const char *what) {
 // The trained model of 260K parameters, against ids and log-probabilities computed in float64 (see the data's README).
 static void check_stories(void) {
     const char *folder = check_data_folder();
-    if (!folder) { check_skip("stories260K: no test data"); return; }
+    if (!folder) {
+        check_skip("stories260K: no test data");
+        return;
+    }
     char dir[1024], path[1100];
     snprintf(dir, sizeof(dir), "%s/stories260K/hf", folder);
     snprintf(path, sizeof(path), "%s/stories260K/reference.json", folder);

@@ -12,9 +12,7 @@ typedef struct {
 
 // family: qwen2 | llama | qwen3, in the shapes that trip kernels up: nothing is a power of two but the head sizes that must be even.
 static inline ModelConfig tiny_config(const char *family) {
-    ModelConfig c = {.dtype = "float32", .hidden = 36, .intermediate = 52, .layers = 3, .heads = 6, .kv_heads = 2, .head_dim = 6, .vocab = 83, .max_position = 512,
-                     .rms_eps = 1e-6f, .rope_theta = 10000, .rope_type = ROPE_DEFAULT, .tied_head = !strcmp(family, "qwen2"),
-                     .qkv_bias = !strcmp(family, "qwen2"), .qk_norm = !strcmp(family, "qwen3"), .bos = 1, .eos = 2, .pad = -1};
+    ModelConfig c = {.dtype = "float32", .hidden = 36, .intermediate = 52, .layers = 3, .heads = 6, .kv_heads = 2, .head_dim = 6, .vocab = 83, .max_position = 512, .rms_eps = 1e-6f, .rope_theta = 10000, .rope_type = ROPE_DEFAULT, .tied_head = !strcmp(family, "qwen2"), .qkv_bias = !strcmp(family, "qwen2"), .qk_norm = !strcmp(family, "qwen3"), .bos = 1, .eos = 2, .pad = -1};
     snprintf(c.architecture, sizeof(c.architecture), "%s", family);
     if (c.qk_norm) { c.head_dim = 10; }
     return c;

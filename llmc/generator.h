@@ -1,0 +1,149 @@
+// generator: a model that answers: its weights, the engine that samples from it, and the threads that grade what it says. The trainer
+// holds one, and rollout.cu is one.
+#pragma once
+#include <omp.h>
+#include "data/prepare.h"
+#include "llmc/evaluate.h"
+#include "llmc/progress.h"
+#include "llmc/records.h"
+#include "llmc/rollout.h"
+
+typedef struct {
+    Tokenizer *tokenizer;
+    GenerationConfig generation;
+    Policy policy;
+    RolloutEngine engine;
+    Memory memory;
+    Samples samples;
+    Grading grading;
+    int *prompt_index, prompt_capacity; // which prompts of the open set the samples answer
+    Progress progress;
+} Generator;
+
+static volatile sig_atomic_t stop_requested; // the signal that asked for it
+static inline void stop_on_signal(int number) { stop_requested = number; }
+static inline void stop_on_signals(void) { // the running phase ends early, and the program in good order
+    struct sigaction action = {.sa_handler = stop_on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+// ---- opening
+
+// `path` as prompts.bin: itself, or prepared from Parquet or JSONL into prepared_dir. `name`: the file's, without its ending.
+static inline PromptSet *prompts_open(const char *path, const char *model_dir, const char *prepared_dir, int max_prompt_tokens, char name[64]) {
+    Error error;
+    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ending = strrchr(base, '.');
+    snprintf(name, 64, "%.*s", (int)(ending ? ending - base : (long)strlen(base)), base);
+    char prepared[1024];
+    if (!ending || strcmp(ending, ".bin") != 0) {
+        if (!directory_create(prepared_dir, &error)) { fatal("%s", error.text); }
+        snprintf(prepared, sizeof(prepared), "%.900s/%s.bin", prepared_dir, name);
+        PrepareCounts counts = {0};
+        if (!prompt_set_prepare(prepared, path, model_dir, max_prompt_tokens, &counts, &error)) { fatal("%s", error.text); }
+        Buffer text = {0};
+        prepare_counts_text(&text, &counts, max_prompt_tokens);
+        printf("%s: %s\n", path, text.data);
+        buffer_free(&text);
+        path = prepared;
+    }
+    PromptSet *prompts = prompt_set_open(path, &error);
+    if (!prompts || !prompt_set_check_model(prompts, path, model_dir, &error)) { fatal("%s", error.text); }
+    for (int i = 0; i < prompt_set_count(prompts); i++) {
+        if (prompt_set_get(prompts, i).count > max_prompt_tokens) {
+            fatal("%s: prompt %d has %d tokens, more than --max_prompt_tokens %d: raise it, or prepare the file again", path, i, prompt_set_get(prompts, i).count, max_prompt_tokens);
+        }
+    }
+    return prompts;
+}
+// Tokenizer, configuration and parameter table; no weights yet.
+static inline void generator_open_model(Generator *g, const char *model_dir, FILE *out) {
+    char path[1100];
+    Error error;
+    snprintf(path, sizeof(path), "%.1000s/tokenizer.json", model_dir);
+    g->tokenizer = tokenizer_open(path, &error);
+    if (!g->tokenizer) { fatal("%s", error.text); }
+    if (!policy_open(&g->policy, model_dir, tokenizer_vocab_size(g->tokenizer), &error)) { fatal("%s", error.text); }
+    if (!generation_config_read(&g->generation, model_dir, g->policy.config.vocab, &error)) { fatal("%s", error.text); }
+    const ModelConfig *m = &g->policy.config;
+    fprintf(out, "%s | %s | %d layers, hidden %d, heads %d/%d x %d, vocabulary %d of %d | %.1f M parameters in " FLOATX_NAME "\n", device_name(), m->architecture, m->layers,
+            m->hidden, m->heads, m->kv_heads, m->head_dim, g->policy.vocab_used, m->vocab, (double)g->policy.parameters.actual * 1e-6);
+    if (g->generation.eos_count == 0) { fprintf(out, "warning: %s names no eos_token_id: every answer will run to its limit\n", model_dir); }
+}
+// Host side, when the memory plan has been handed out: room for `answers` at a time, to at most `prompts` prompts.
+static inline void generator_open_samples(Generator *g, int answers, int prompts, int max_new_tokens) {
+    g->samples = samples_create(answers, max_new_tokens);
+    g->prompt_index = (int *)host_alloc(sizeof(int) * (size_t)prompts);
+    g->prompt_capacity = prompts;
+    rollout_open(&g->engine, answers, prompts);
+    policy_make_rope_table(&g->policy);
+    grading_open(&g->grading, g->tokenizer, GRADER_DEEPSCALER, omp_get_max_threads(), answers);
+}
+static inline void generator_close(Generator *g) {
+    grading_close(&g->grading);
+    rollout_close(&g->engine);
+    policy_free(&g->policy);
+    samples_free(&g->samples);
+    tokenizer_free(g->tokenizer);
+    free(g->prompt_index);
+}
+
+// ---- answering
+
+static inline void generator_on_progress(void *generator, long tokens, int finished, int total) {
+    (void)tokens, (void)total;
+    progress_update(&((Generator *)generator)->progress, finished);
+}
+static inline void generator_on_finished(void *generator, Sample *sample) { grading_submit(&((Generator *)generator)->grading, sample); }
+
+// Answers to `count` prompts of a set: sampled on the device, graded on CPU threads meanwhile. False when the program was asked to stop.
+static inline bool generator_generate(Generator *g, const char *phase, const PromptSet *prompts, const int *indices, int count, int group_size, uint64_t key, const RolloutOptions *how) {
+    assert(count <= g->prompt_capacity);
+    memcpy(g->prompt_index, indices, sizeof(int) * (size_t)count);
+    g->grading.prompts = prompts;
+    g->grading.prompt_index = g->prompt_index;
+    samples_clear(&g->samples);
+    for (int p = 0; p < count; p++) {
+        Prompt prompt = prompt_set_get(prompts, indices[p]);
+        samples_add_group(&g->samples, p, prompt.ids, prompt.count, group_size, random_key(key, (uint64_t)indices[p]));
+    }
+    RolloutOptions options = *how;
+    options.eos = g->generation.eos, options.eos_count = g->generation.eos_count;
+    options.on_finished = generator_on_finished, options.on_progress = generator_on_progress, options.context = g, options.stop = &stop_requested;
+    g->progress = progress_start(stdout, phase, count * group_size, "answers");
+    bool whole = rollout_generate(&g->engine, &g->policy, &g->samples, &options);
+    progress_finish(&g->progress);
+    grading_wait(&g->grading);
+    return whole;
+}
+// A whole set, n answers to each question, as many questions at a time as there is room for. Every answer goes to the file
+// `records` (NULL: nowhere). False when the program was asked to stop; then nothing of it counts.
+static inline bool generator_evaluate(Generator *g, Evaluation *e, const char *name, const PromptSet *prompts, int n, uint64_t key, const RolloutOptions *how, int context, const char *records) {
+    const int count = prompt_set_count(prompts), room = g->samples.capacity / n < g->prompt_capacity ? g->samples.capacity / n : g->prompt_capacity;
+    int *indices = (int *)host_alloc(sizeof(int) * (size_t)room);
+    char phase[96];
+    AtomicFile file;
+    Error error;
+    bool whole = true;
+    *e = evaluation_start(n);
+    snprintf(phase, sizeof(phase), "evaluate %.60s", name);
+    if (records && !atomic_file_open(&file, records, &error)) { fatal("%s", error.text); }
+    for (int first = 0; first < count && whole; first += room) {
+        int chunk = count - first < room ? count - first : room;
+        for (int i = 0; i < chunk; i++) { indices[i] = first + i; }
+        whole = generator_generate(g, phase, prompts, indices, chunk, n, key, how);
+        if (whole) {
+            evaluation_add(e, &g->samples, context);
+            if (records) { records_append(file.file, &g->samples, &g->grading); }
+        }
+    }
+    free(indices);
+    if (!whole) {
+        if (records) { atomic_file_abort(&file); }
+        return false;
+    }
+    if (records && !atomic_file_commit(&file, &error)) { fatal("%s", error.text); }
+    evaluation_finish(e);
+    return true;
+}
