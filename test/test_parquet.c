@@ -67,6 +67,7 @@ static void check_deltas(void) {
     const unsigned char no_miniblocks[] = {0x80, 0x01, 0x00, 0x08, 0x0E}, cut[] = {0x80, 0x01, 0x04, 0x08, 0x0E, 0x03};
     check(!delta_begin(&delta, (Bytes){no_miniblocks, 5}), "no miniblocks are refused");
     check(delta_begin(&delta, (Bytes){cut, 6}) && delta_next(&delta, &value) && !delta_next(&delta, &value), "cut deltas end");
+    check(bits_read((Bytes){(const unsigned char *)"\0\0\0\0\0\0\0\0\x01", 9}, 1, 64) == 1ull << 63, "64 bits from bit 1");
     check(bits_read((Bytes){(const unsigned char *)"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F", 9}, 7, 64) == UINT64_MAX, "64 bits across nine bytes");
 }
 

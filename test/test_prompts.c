@@ -124,11 +124,11 @@ static void check_prepare(void) {
                         "{\"prompt\":[],\"reward_model\":{\"ground_truth\":\"1\"}}\n"
                         "{\"prompt\":5,\"reward_model\":{\"ground_truth\":\"1\"}}\n"
                         "{\"prompt\":[{\"role\":\"u\",\"content\":\"b\"}],\"reward_model\":{\"ground_truth\":[\"1\",2.0]}}";
-    check(prepare(".jsonl", lines, 13, &counts, &error), "prepared: %s", error.text);
+    check(prepare(".jsonl", lines, 12, &counts, &error), "prepared: %s", error.text);
     check(counts.read == 6 && counts.kept == 2 && counts.null_answer == 1 && counts.too_long == 1 && counts.empty == 1 && counts.malformed == 1, "every row is counted once");
     Buffer text = {0};
-    prepare_counts_text(&text, &counts, 13);
-    check_text(text.data, "6 rows read, 2 kept; left out: 1 without an answer, 1 longer than 13 tokens, 1 empty, 1 malformed "
+    prepare_counts_text(&text, &counts, 12);
+    check_text(text.data, "6 rows read, 2 kept; left out: 1 without an answer, 1 longer than 12 tokens, 1 empty, 1 malformed "
                           "(the first is row 5: the prompt is not a list of messages {role, content})",
                "the counts as text");
     buffer_free(&text);
@@ -249,6 +249,15 @@ static void check_damage(void) {
     check(refused == tried, "every changed bit is found: %d of %d", refused, tried);
     check(sealed_refused > 0 && sealed_refused < tried, "with sealed checksums the checks behind them work: %d of %d", sealed_refused, tried);
     printf("ok   damage: %d of %d changed bits found, %d behind right checksums\n", refused, tried, sealed_refused);
+    for (uint64_t beyond = 0; beyond <= 64; beyond += 8) { // records that begin too near to the table, or behind it
+        uint64_t table, place;
+        memcpy(copy, file.data, file.size);
+        memcpy(&table, copy + 40, 8);
+        place = table - 24 + beyond;
+        memcpy(copy + table, &place, 8);
+        seal(copy, file.size);
+        check(!opens(copy, file.size), "a record %llu bytes behind the table's beginning less 24", (unsigned long long)beyond);
+    }
     free(copy);
     buffer_free(&file);
 }

@@ -52,11 +52,14 @@ def plain(value, kind):
     if isinstance(value, (T.date, T.time)): return value.isoformat()
     return value
 
+absent = pa.schema([("nothing", pa.string()), ("list", pa.list_(pa.int32())), ("index", pa.int64())])
+absent_rows = [dict(nothing=None, list=[], index=i) for i in range(3)]
 files = [
     ("flat_v1_plain", flat, flat_rows, dict(use_dictionary=False, compression="none", write_page_checksum=True)),
     ("flat_v1_snappy_dictionary", flat, flat_rows, dict(compression="snappy")),
     ("nested_v1_gzip", nested, nested_rows, dict(compression="gzip")),
     ("nested_v2_zstd", nested, nested_rows, dict(compression="zstd", data_page_version="2.0", write_page_checksum=True)),
+    ("absent_v2_snappy", absent, absent_rows, dict(compression="snappy", use_dictionary=False, data_page_version="2.0")),
     ("words_delta_v2_lz4", words, words_rows, dict(compression="lz4", data_page_version="2.0", use_dictionary=["same"], column_encoding=delta, row_group_size=40)),
     ("words_delta_v1_brotli", words, words_rows, dict(compression="brotli", use_dictionary=["same"], column_encoding=delta, data_page_size=256)),
 ]
