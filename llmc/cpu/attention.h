@@ -7,7 +7,6 @@
 #pragma once
 #include "llmc/attention.h"
 #include "llmc/cpu/attention_block.h"
-#include "llmc/cpu/rmsnorm.h"
 
 enum {
     QUERY_ROWS = 192, // rows of a tile of queries: what a block of keys and values, once transposed, serves

@@ -2,7 +2,6 @@
 // A page holds, for each key/value head in turn, a block as attention_block.h reads it: keys (D, KV_PAGE), then values (KV_PAGE, D).
 #pragma once
 #include "llmc/cpu/attention_block.h"
-#include "llmc/cpu/rmsnorm.h"
 
 void kv_cache_write(floatX *cache, const floatX *qkv, const int *slots, int N, int H, int KV, int D) {
 #pragma omp parallel for if (N > 64)

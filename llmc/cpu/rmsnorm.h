@@ -3,8 +3,6 @@
 #include "llmc/rmsnorm.h"
 #include "llmc/cpu/vector.h"
 
-enum { PARALLEL_ELEMENTS = 1 << 14 }; // below this many elements, waking the other threads costs more than they save
-
 // One row, shared with qk_norm. Returns rstd.
 static inline float rmsnorm_row(floatX *out, const floatX *x, const floatX *weight, float eps, int C) {
     Vector square = {0};

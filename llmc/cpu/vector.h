@@ -4,6 +4,8 @@
 #include <math.h>
 #include "llmc/dtype.h"
 
+enum { PARALLEL_ELEMENTS = 1 << 14 }; // below this many elements, waking the other threads costs more than they save
+
 typedef float Vector __attribute__((vector_size(SIMD_WIDTH * 4)));
 typedef float VectorUnaligned __attribute__((vector_size(SIMD_WIDTH * 4), aligned(4), may_alias));
 typedef int32_t VectorInt __attribute__((vector_size(SIMD_WIDTH * 4)));
