@@ -27,6 +27,7 @@ static void check_constructs(void) {
         {"{% if x is defined %}a{% elif y %}b{% else %}c{% endif %}", "c"},
         {"{{ none is none }}{{ 'a' is string }}{{ 1 is true }}{{ false is false }}{{ 'a' is not string }}{{ {} is mapping }}", "TrueTrueFalseTrueFalseTrue"},
         {"{{ 'a' in 'abc' }}{{ 1 not in [1] }}{{ 'role' in messages[0] }}{{ not 'a' in 'abc' }}{{ 1 < 2 < 3 }}{{ 1 < 3 < 2 }}", "TrueFalseTrueFalseTrueFalse"},
+        {"{{ none == x }}{{ 'a' == 1 }}{{ [1] == 'a' }}{{ true == 1 }}{{ 1 == 1.0 }}{{ [1, 'b'] == [1, 'b'] }}{{ {'a': 1} == {'a': 2} }}", "FalseFalseFalseTrueTrueTrueFalse"},
         {"{{ '' or 'a' }}{{ 0 and 'b' }}{{ 'a' if false }}{{ 1 if 0 else 2 if 0 else 3 }}", "a03"},
         {"{{ messages[2] | tojson }}", "{\"role\": \"user\", \"content\": \"hi <b>\"}"},
         {"{{ [1, {'a': []}, 'q\"\\n\\u0001\xC3\xA9'] | tojson(indent=2) }}", "[\n  1,\n  {\n    \"a\": []\n  },\n  \"q\\\"\\n\\u0001\xC3\xA9\"\n]"},
@@ -42,6 +43,7 @@ static void check_constructs(void) {
         {"  {%+ if true %}x{% endif +%}\n y", "  x\n y"},
         {"  {{ 1 }}\n  {# c #}\n  d {# e #} \nf", "  1\n  d  \nf"},
         {"\r\n{% if true %}\r\nx\r{% endif %}\r\n", "\nx\n"},
+        {"{{ 1 }}  {% if true %}x{% endif %}", "1  x"},
         {"{{- 'a' -}} \n {{ 'b' }}\n\n", "ab\n"},
     };
     Error error;
@@ -99,6 +101,7 @@ static void check_refusals(void) {
         buffer_append_text(&out, "before");
         bool ok = chat_template_render(&out, CASES[i][0], conversation, true, "<s>", NULL, NULL, &error);
         check(!ok && strstr(error.text, CASES[i][1]) && strstr(error.text, "chat template"), "%s: got \"%s\", want \"%s\"", CASES[i][0], ok ? out.data : error.text, CASES[i][1]);
+        check(out.size == strlen("before"), "a refusal leaves the size of the output as it was: %s", CASES[i][0]);
         check_text(out.data, "before", "a refusal leaves the output as it was");
     }
     buffer_free(&out);

@@ -76,7 +76,51 @@ static size_t check_vectors(const char *path, const json_t *base, Tokenizer *t) 
     return vectors;
 }
 
+// ---- pieces: the text with a bar between them
+static void check_pieces(void) {
+    static const char *const CASES[][3] = {
+        {"Qwen2", "I'LL don't 'sxy'\xC5\xBFz", "I|'LL| don|'t| '|sxy|'\xC5\xBF|z"},
+        {"Qwen2", "a1234 56.5", "a|1|2|3|4| |5|6|.|5"},
+        {"Qwen2", "x  y\t\tz \n\n  w  ", "x| | y|\t|\tz| \n\n| | w|  "},
+        {"Qwen2", "(a) $x+1$.\r\nb", "(a|)| $|x|+|1|$.\r\n|b"},
+        {"Llama 3", "a1234 56.5", "a|123|4| |56|.|5"},
+        {"Llama 3", "1234567", "123|456|7"},
+        {"GPT-2", "I'LL don't 1234 $x \n\n y\t\tz", "I|'|LL| don|'t| 1234| $|x| \n\n| y|\t|\t|z"},
+        {"GPT-2", "a!\nb 12\xC2\xBD", "a|!|\n|b| 12\xC2\xBD"},
+    };
+    unsigned char *classes = unicode_classes_create();
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        const Pretokenizer *pattern = PRETOKENIZERS;
+        while (strcmp(pattern->name, CASES[i][0]) != 0) { pattern++; }
+        ClassedText text = {CASES[i][1], strlen(CASES[i][1]), classes};
+        Buffer got = {0};
+        for (size_t at = 0, end; at < text.bytes; at = end) {
+            end = pretokenizer_next(pattern, &text, at);
+            if (at) { buffer_append_text(&got, "|"); }
+            buffer_append(&got, text.data + at, end - at);
+        }
+        check_text(got.data, CASES[i][2], CASES[i][0]);
+        buffer_free(&got);
+    }
+    free(classes);
+}
+
 // ---- properties
+// The merge of b and c takes b from the pair a b: what is left of that pair in the queue must not let a go before its turn.
+static void check_merge_order(void) {
+    Error error;
+    json_t *file = parse("{\"pre_tokenizer\":null,\"decoder\":{\"type\":\"Fuse\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"d\":3,\"bc\":4,\"ab\":5,\"bcd\":6,\"abc\":7,\"dd\":8},"
+                         "\"merges\":[\"b c\",\"a b\",\"bc d\",\"a bc\",[\"d\",\"d\"]]}}");
+    Tokenizer *t = open_json(file, &error);
+    if (!t) { fatal("%s", error.text); }
+    Ints ids = {0};
+    tokenizer_encode(t, "abcdddd", 7, &ids); // a bcd dd d: among equal ranks the left one first
+    const int want[] = {0, 6, 8, 3};
+    check(ids.size == 4 && !memcmp(ids.data, want, sizeof(want)), "merges go by rank, then from the left");
+    json_decref(file);
+    ints_free(&ids);
+    tokenizer_free(t);
+}
 static void check_streaming(const Tokenizer *t) {
     const char *text = "caf\xC3\xA9 \xF0\x9F\x98\x80<think>\xE4\xBA\x8C\xF0\x9F\x98"; // an emoji, and one that is cut
     Ints ids = {0};
@@ -347,6 +391,8 @@ int main(void) {
     check_invalid_input(t);
     check_long_pieces(t);
     tokenizer_free(t);
+    check_pieces();
+    check_merge_order();
     check_threads(base);
     check_small_vocabularies();
     check_refusals(base);
