@@ -66,9 +66,12 @@ static inline void checkpoint_prune(const char *run_dir, int keep) { // removes 
         int count = 0, oldest = newest;
         while (directory && (entry = readdir(directory))) {
             int step, used = 0;
-            if (sscanf(entry->d_name, "step_%d%n", &step, &used) != 1) { continue; }
-            if (entry->d_name[used]) {
-                snprintf(path, sizeof(path), "%.1000s/%.255s", folder, entry->d_name);
+            if (sscanf(entry->d_name, "step_%d%n", &step, &used) != 1 || used < (int)strlen("step_000000")) { continue; }
+            const bool temporary = !strcmp(entry->d_name + used, ".tmp");
+            if (entry->d_name[used] && !temporary) { continue; } // step_000100_best: somebody's own
+            snprintf(path, sizeof(path), "%.1000s/%.255s/trainer_state.json", folder, entry->d_name);
+            if (temporary || !file_exists(path)) {
+                *strrchr(path, '/') = 0;
                 directory_remove(path);
                 continue;
             }
@@ -77,6 +80,8 @@ static inline void checkpoint_prune(const char *run_dir, int keep) { // removes 
         }
         if (directory) { closedir(directory); }
         if (keep == 0 || count <= keep || oldest == newest) { return; }
+        checkpoint_path(path, run_dir, oldest, "/trainer_state.json");
+        if (unlink(path) != 0) { return; } // first, so that a kill in between leaves no half of it that looks whole
         checkpoint_path(path, run_dir, oldest, "");
         directory_remove(path);
     }

@@ -308,6 +308,17 @@ static void test_latest_and_pruning(void) {
     TrainState state;
     Error error = {""};
     check(checkpoint_read(path_of("%s/step_000007", folder), &tiny.policy, &state, &error), "%s", error.text);
+    // what somebody keeps there stays: a copy under a name of its own, another name, a folder inside a checkpoint that goes
+    make_folder(run, "step_000007_best", true), make_folder(run, "step_1", true), make_folder(run, "notes", true);
+    make_folder(run, "step_000007/eval", true);
+    make_folder(run, "step_000008", false);
+    alarm(20); // a folder that cannot go must not be tried forever
+    save(run, &tiny.policy, 9, 1);
+    alarm(0);
+    check_text(listing(folder), "notes step_000007 step_000007_best step_000009 step_1", "others' folders stay");
+    check_text(listing(path_of("%s/step_000007", folder)), "eval", "of a checkpoint that goes, only what is not its own stays");
+    check_text(listing(path_of("%s/step_000007_best", folder)), "model.safetensors trainer_state.json", "a copy under another name is whole");
+    check(checkpoint_latest(run) == 9, "what is left of a checkpoint is none");
     tiny_model_free(&tiny);
 }
 
