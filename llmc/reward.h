@@ -41,14 +41,14 @@ static inline Verdict verdict_right(const char *reason) { return (Verdict){1, re
 static inline Verdict verdict_wrong(const char *reason) { return (Verdict){0, reason, !strncmp(reason, "gave up", 7)}; }
 
 // ---- DeepScaleR's comparison
-static inline Verdict deepscaler_compare_expressions(const char *truth, const char *answer) {
+static inline Verdict deepscaler_compare_expressions(const char *truth, const char *answer, long *cost) {
     Buffer text = {0};
     buffer_printf(&text, "(%s)-(%s)", truth, answer);
     Verdict verdict = verdict_wrong("different");
     if (normalize_may_evaluate(text.data)) {
         static _Thread_local Expression tree;
         int root = expression_parse_plain(&tree, text.data, text.size);
-        ZeroResult zero = tree.error ? ZERO_NO : zero_test(&tree, root);
+        ZeroResult zero = tree.error ? ZERO_NO : zero_test(&tree, root, cost);
         if (zero == ZERO_YES) { verdict = verdict_right("equal as expressions"); }
         if (zero == ZERO_GAVE_UP) { verdict = verdict_wrong("gave up: not decided at 1024 bits"); }
         if (tree.gave_up) { verdict = verdict_wrong(tree.gave_up); }
@@ -56,13 +56,13 @@ static inline Verdict deepscaler_compare_expressions(const char *truth, const ch
     buffer_free(&text);
     return verdict;
 }
-static inline Verdict deepscaler_compare_elements(const char *truth, const char *answer) {
+static inline Verdict deepscaler_compare_elements(const char *truth, const char *answer, long *cost) {
     double unused;
     if (normalize_is_fraction(truth) && normalize_is_fraction(answer)) {
         return !strcmp(truth, answer) ? verdict_right("equal as expressions") : verdict_wrong("different");
     }
     if (normalize_is_integer(&unused, truth, strlen(truth)) != normalize_is_integer(&unused, answer, strlen(answer))) { return verdict_wrong("different"); }
-    return deepscaler_compare_expressions(truth, answer);
+    return deepscaler_compare_expressions(truth, answer, cost);
 }
 static inline Verdict deepscaler_compare_normalized(const Buffer *truth, const Buffer *answer) {
     if (truth->size == answer->size && !memcmp(truth->data, answer->data, truth->size)) { return verdict_right("text equal"); }
@@ -70,11 +70,12 @@ static inline Verdict deepscaler_compare_normalized(const Buffer *truth, const B
     Buffer truths = {0}, answers = {0};
     int count = normalize_split_tuple(&truths, truth);
     Verdict verdict = verdict_wrong("different");
+    long cost = ZERO_MAX_COST;
     bool brackets = truth->data[0] == answer->data[0] && truth->data[truth->size - 1] == answer->data[answer->size - 1];
     if (count == normalize_split_tuple(&answers, answer) && (count == 1 || brackets)) {
         const char *left = truths.data, *right = answers.data;
         for (int i = 0; i < count; i++, left += strlen(left) + 1, right += strlen(right) + 1) {
-            verdict = deepscaler_compare_elements(left, right);
+            verdict = deepscaler_compare_elements(left, right, &cost);
             if (!verdict.reward) { break; }
         }
     }
@@ -118,7 +119,7 @@ static inline Verdict verify_compare(const char *answer, size_t answer_bytes, co
     } else if (!memchr(truth_text.data, 0, truth_text.size) && !memchr(answer_text.data, 0, answer_text.size)) {
         static _Thread_local Expression tree;
         expression_clear(&tree);
-        VerifyContext context = {.tree = &tree};
+        VerifyContext context = {.tree = &tree, .cost = ZERO_MAX_COST};
         int truth_root = expression_parse_latex(&tree, truth_text.data, truth_text.size, verify_reads_complex(&truth_text));
         bool read = !tree.error;
         int answer_root = read ? expression_parse_latex(&tree, answer_text.data, answer_text.size, verify_reads_complex(&answer_text)) : 0;

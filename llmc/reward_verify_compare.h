@@ -8,6 +8,7 @@
 typedef struct {
     Expression *tree;
     bool gave_up;
+    long cost; // what may still be spent on arithmetic
 } VerifyContext;
 static inline bool verify_equal(VerifyContext *context, int truth, int answer);
 
@@ -22,8 +23,8 @@ static inline bool verify_is_relation(const VerifyContext *context, int index) {
 }
 static inline int verify_first(const VerifyContext *context, int index) { return verify_node(context, index)->kind == NODE_CHAIN ? verify_node(context, index)->left : index; }
 static inline int verify_last(const VerifyContext *context, int index) {
-    index = verify_first(context, index);
-    while (verify_node(context, index)->kind == NODE_RELATION && verify_node(context, index)->next >= 0) { index = verify_node(context, index)->next; }
+    if (verify_node(context, index)->kind != NODE_CHAIN) { return index; } // its `next` belongs to the list it stands in
+    for (index = verify_node(context, index)->left; verify_node(context, index)->next >= 0;) { index = verify_node(context, index)->next; }
     return index;
 }
 static inline bool verify_only_symbols(const VerifyContext *context, int index) { // x, or A/S, xy
@@ -52,7 +53,7 @@ static inline bool verify_is_zero(VerifyContext *context, int index) {
     if (context->gave_up) { return false; }
     context->tree->real_points = true;
     for (int i = 0; i < context->tree->symbol_count; i++) { context->tree->real_points &= !context->tree->symbols[i].complex; }
-    ZeroResult result = zero_test(context->tree, index);
+    ZeroResult result = zero_test(context->tree, index, &context->cost);
     context->gave_up |= result == ZERO_GAVE_UP;
     return result == ZERO_YES;
 }
@@ -65,8 +66,7 @@ static inline bool verify_has_symbols(const VerifyContext *context, int index) {
 // The value of a real number rounded to an integer multiple of 1e-6, as text, so that sizes do not matter. False for others.
 static inline bool verify_round(char out[400], VerifyContext *context, int index) {
     if (verify_has_symbols(context, index)) { return false; }
-    long cost = ZERO_MAX_COST;
-    ZeroBalls balls = {.tree = context->tree, .precision = 256, .cost = &cost};
+    ZeroBalls balls = {.tree = context->tree, .precision = 256, .cost = &context->cost};
     acb_t value;
     acb_init(value);
     zero_evaluate_balls(value, index, &balls);
@@ -131,11 +131,21 @@ static inline void verify_append_factors(Buffer *out, const VerifyContext *conte
         *symbols = false;
     }
 }
+static inline void verify_append_name(Buffer *out, const VerifyContext *context, int index, bool *symbols) {
+    const ExpressionNode *node = verify_node(context, index);
+    if (verify_node_is_integer(context->tree, index)) { // \text{90} is 90
+        if (node->kind == NODE_NEGATE) { buffer_append(out, "-", 1); }
+        while (node->kind == NODE_NEGATE) { node = verify_node(context, node->left); }
+        buffer_append(out, node->text, (size_t)node->text_bytes);
+    } else {
+        verify_append_factors(out, context, index, symbols);
+    }
+}
 static inline bool verify_symbols_equal(const VerifyContext *context, int truth, int answer) {
     Buffer left = {0}, right = {0};
     bool symbols = true;
-    verify_append_factors(&left, context, truth, &symbols);
-    verify_append_factors(&right, context, answer, &symbols);
+    verify_append_name(&left, context, truth, &symbols);
+    verify_append_name(&right, context, answer, &symbols);
     bool equal = symbols && left.size == right.size && !memcmp(left.data, right.data, left.size);
     buffer_free(&left);
     buffer_free(&right);
@@ -148,6 +158,16 @@ static inline int verify_compare_numbers(VerifyContext *context, int left, int r
     if (!verify_round(sign, context, verify_new(context, NODE_SUBTRACT, left, right))) { return 2; }
     return *sign == '-' ? -1 : strcmp(sign, "0") ? 1
                                                  : 0;
+}
+static inline int verify_end(const VerifyContext *context, int index) { // -1 for an infinite end
+    const ExpressionNode *node = verify_node(context, index);
+    if (node->kind == NODE_NEGATE) { node = verify_node(context, node->left); }
+    return node->kind == NODE_INFINITY ? -1 : index;
+}
+static inline bool verify_is_minus_infinity(const VerifyContext *context, int index) { return verify_node(context, index)->kind == NODE_NEGATE && verify_end(context, index) < 0; }
+static inline int verify_openness(const VerifyContext *context, int index) { // an infinite end is always open
+    const ExpressionNode *node = verify_node(context, index);
+    return node->value | (verify_end(context, node->left) < 0 ? INTERVAL_LEFT_OPEN : 0) | (verify_end(context, node->right) < 0 ? INTERVAL_RIGHT_OPEN : 0);
 }
 // An interval that no number lies in is read as a tuple, [a, a] as a set.
 static inline NodeKind verify_set_kind(VerifyContext *context, int index) {
@@ -198,7 +218,7 @@ static inline bool verify_sets_equal(VerifyContext *context, int truth, int answ
     const ExpressionNode *left = verify_node(context, truth), *right = verify_node(context, answer);
     if (a == NODE_INTERVAL && b == NODE_INTERVAL) {
         int ends[] = {left->left, right->left, left->right, right->right};
-        return left->value == right->value && verify_equal(context, ends[0], ends[1]) && verify_equal(context, ends[2], ends[3]);
+        return verify_openness(context, truth) == verify_openness(context, answer) && verify_equal(context, ends[0], ends[1]) && verify_equal(context, ends[2], ends[3]);
     }
     if (a == NODE_NUMBER_SET && b == NODE_NUMBER_SET) { return left->value == right->value; }
     if (a == NODE_UNION || b == NODE_UNION || a == NODE_NUMBER_SET || b == NODE_NUMBER_SET) { return verify_unions_equal(context, truth, answer); }
@@ -207,7 +227,7 @@ static inline bool verify_sets_equal(VerifyContext *context, int truth, int answ
         return a == b && verify_equal(context, parts[0], parts[1]) && verify_equal(context, parts[2], parts[3]);
     }
     int open = INTERVAL_LEFT_OPEN | INTERVAL_RIGHT_OPEN;
-    if ((a == NODE_INTERVAL && left->value != open) || (b == NODE_INTERVAL && right->value != open)) { return false; }
+    if ((a == NODE_INTERVAL && verify_openness(context, truth) != open) || (b == NODE_INTERVAL && verify_openness(context, answer) != open)) { return false; }
     int truths[VERIFY_MAX_ELEMENTS], answers[VERIFY_MAX_ELEMENTS];
     int count = verify_list(truths, context, truth, a == NODE_SET);
     // A tuple, or an interval read as one, meets a set's elements as they were written.
@@ -225,11 +245,6 @@ typedef struct {
     int left, right; // nodes; -1: infinite
     bool left_open, right_open;
 } VerifyPiece;
-static inline int verify_end(VerifyContext *context, int index) { // -1 for an infinite end
-    const ExpressionNode *node = verify_node(context, index);
-    if (node->kind == NODE_NEGATE) { node = verify_node(context, node->left); }
-    return node->kind == NODE_INFINITY ? -1 : index;
-}
 // False when a part is not an interval, a point or the whole line with numbers for ends.
 static inline bool verify_pieces(VerifyPiece *out, int *count, VerifyContext *context, int index) {
     const ExpressionNode *node = verify_node(context, index);
@@ -239,7 +254,10 @@ static inline bool verify_pieces(VerifyPiece *out, int *count, VerifyContext *co
     }
     if (*count == VERIFY_MAX_ELEMENTS) { return false; }
     if (node->kind == NODE_INTERVAL) {
-        out[(*count)++] = (VerifyPiece){verify_end(context, node->left), verify_end(context, node->right), node->value & INTERVAL_LEFT_OPEN, node->value & INTERVAL_RIGHT_OPEN};
+        int open = verify_openness(context, index);
+        // From plus infinity, or to minus infinity: empty.
+        if (verify_node(context, node->left)->kind == NODE_INFINITY || verify_is_minus_infinity(context, node->right)) { return true; }
+        out[(*count)++] = (VerifyPiece){verify_end(context, node->left), verify_end(context, node->right), open & INTERVAL_LEFT_OPEN, open & INTERVAL_RIGHT_OPEN};
         return true;
     }
     if (node->kind == NODE_NUMBER_SET && node->value == 'R') {
@@ -317,8 +335,7 @@ static inline bool verify_proportional(VerifyContext *context, int a, int b) {
     for (int i = 0; i < 2; i++) { // cross ratio at two points: a(p) b(q) = a(q) b(p)
         acb_t values[4];
         for (int k = 0; k < 4; k++) {
-            long cost = ZERO_MAX_COST;
-            ZeroBalls balls = {.tree = context->tree, .precision = 256, .cost = &cost};
+            ZeroBalls balls = {.tree = context->tree, .precision = 256, .cost = &context->cost};
             for (int s = 0; s < context->tree->symbol_count; s++) {
                 acb_init(&balls.points[s]);
                 zero_point(&balls.points[s], 2 * i + k / 2, s, true);
@@ -393,6 +410,7 @@ static inline bool verify_matrices_equal(VerifyContext *context, int truth, int 
     return a < 0 && b < 0;
 }
 static inline bool verify_equal(VerifyContext *context, int truth, int answer) {
+    context->gave_up |= --context->cost < 0;
     if (context->gave_up) { return false; }
     bool truth_equation = verify_is_equation(context, truth), answer_equation = verify_is_equation(context, answer);
     bool truth_assignment = verify_is_assignment(context, truth), answer_assignment = verify_is_assignment(context, answer);

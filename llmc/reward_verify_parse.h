@@ -136,13 +136,16 @@ static const struct {
     int function;
 } verify_functions[] = {{"\\sin", FUNCTION_sin}, {"\\cos", FUNCTION_cos}, {"\\tan", FUNCTION_tan}, {"\\cot", FUNCTION_cot}, {"\\sec", FUNCTION_sec}, {"\\csc", FUNCTION_csc}, {"\\arcsin", FUNCTION_asin}, {"\\arccos", FUNCTION_acos}, {"\\arctan", FUNCTION_atan}, {"\\sinh", FUNCTION_sinh}, {"\\cosh", FUNCTION_cosh}, {"\\tanh", FUNCTION_tanh}, {"\\exp", FUNCTION_exp}, {"\\ln", FUNCTION_ln}, {"\\log", FUNCTION_ln}, {"\\floor", FUNCTION_floor}, {"\\ceil", FUNCTION_ceil}};
 
-static inline int verify_group(LatexParser *parser) { // {...}
+static inline int verify_group(LatexParser *parser) { // {...}: a group, or a set where it holds several or a set
     if (!verify_take(parser, "{")) { return verify_fail(parser); }
+    Expression *tree = parser->tree;
     bool outer = parser->no_function;
     parser->no_function = false;
-    int inside = verify_expression(parser, 0);
+    int list = verify_elements(parser, NODE_SET), first = tree->nodes[list].left;
     parser->no_function = outer;
-    return verify_take(parser, "}") ? inside : verify_fail(parser);
+    if (first < 0 || !verify_take(parser, "}")) { return verify_fail(parser); }
+    bool group = tree->nodes[first].next < 0 && (tree->nodes[first].kind < NODE_TUPLE || tree->nodes[first].kind > NODE_NUMBER_SET);
+    return group ? first : list;
 }
 static inline int verify_argument(LatexParser *parser) { // {...}, or one digit, letter or command, as TeX reads it
     verify_skip_spaces(parser);
@@ -263,8 +266,7 @@ static inline int verify_command(LatexParser *parser) { // at a backslash
             root = verify_expression(parser, 0);
             if (!verify_take(parser, "]")) { return verify_fail(parser); }
         }
-        verify_skip_spaces(parser);
-        int base = *parser->at == '(' ? verify_bracket(parser) : verify_argument(parser);
+        int base = verify_argument(parser); // not \sqrt(2): the original fails on it
         if (root < 0) { return expression_call(tree, FUNCTION_sqrt, base); }
         return expression_node(tree, NODE_POWER, base, expression_node(tree, NODE_DIVIDE, verify_literal(parser, "1"), root));
     }
@@ -318,6 +320,10 @@ static inline int verify_number(LatexParser *parser) {
         for (parser->at += exponent; text_ascii_digit(*parser->at); parser->at++) {}
     }
     int number = expression_number(tree, start, (size_t)(parser->at - start));
+    if (*parser->at == '_') { // the base of a numeral is read and ignored
+        parser->at++;
+        verify_argument(parser);
+    }
     const char *sign = parser->at + (*parser->at == ' ');
     size_t bytes = *sign == '%' ? 1 : !strncmp(sign, "\\%", 2) ? 2
                                                                : 0;

@@ -34,51 +34,91 @@ static inline bool verify_extract_boxes(Buffer *answer, const char *text, size_t
     }
     return count > 0;
 }
-// The last span between `open` and `close` in the text.
-static inline bool verify_extract_span(Buffer *answer, const char *text, size_t bytes, const char *open, const char *close) {
-    size_t open_bytes = strlen(open), close_bytes = strlen(close);
-    for (size_t end = bytes; end-- > 0;) {
-        if (end + close_bytes > bytes || memcmp(text + end, close, close_bytes) || (end > 0 && text[end - 1] == '\\')) { continue; }
-        for (size_t start = end; start-- > 0;) {
-            if (start + open_bytes > end || memcmp(text + start, open, open_bytes)) { continue; }
-            buffer_append(answer, text + start + open_bytes, end - start - open_bytes);
-            return end > start + open_bytes;
+enum { VERIFY_MAX_SPAN = 2000 }; // bytes of a LaTeX span: longer ones are no answers
+// A part of the text; `end` is where what marks it ends, 0 when there is none.
+typedef struct {
+    size_t start, bytes, end;
+} VerifyPart;
+
+// The LaTeX span that opens at `at`: $...$, $$...$$, \(...\), \[...\].
+static inline VerifyPart verify_span_at(const char *text, size_t bytes, size_t at) {
+    static const char *const spans[][2] = {{"$$", "$$"}, {"$", "$"}, {"\\[", "\\]"}, {"\\(", "\\)"}};
+    for (int i = 0; i < 4; i++) {
+        size_t mark = strlen(spans[i][0]), start = at + mark;
+        if (start > bytes || memcmp(text + at, spans[i][0], mark)) { continue; }
+        size_t limit = bytes - start > VERIFY_MAX_SPAN ? start + VERIFY_MAX_SPAN : bytes;
+        for (size_t end = start; end + mark <= limit; end++) {
+            bool escaped = end > start && text[end - 1] == '\\' && mark == 1;
+            if (!escaped && !memcmp(text + end, spans[i][1], mark)) { return end > start ? (VerifyPart){start, end - start, end + mark} : (VerifyPart){0}; }
         }
-        return false;
+        return (VerifyPart){0};
     }
-    return false;
+    return (VerifyPart){0};
 }
-// The last number or slash fraction of the text, thousands' commas dropped.
-static inline bool verify_extract_number(Buffer *answer, const char *text, size_t bytes) {
-    size_t end = bytes;
-    while (end > 0 && !text_ascii_digit(text[end - 1])) { end--; }
-    size_t start = end;
-    while (start > 0 && (text_ascii_digit(text[start - 1]) || (strchr(".,/", text[start - 1]) && text[start - 1] && start > 1 && text_ascii_digit(text[start - 2])))) { start--; }
-    if (start > 0 && text[start - 1] == '.' && start < end) { start--; }
-    if (start > 0 && text[start - 1] == '-' && (start == 1 || strchr(" \n(=$", text[start - 2]))) { start--; }
-    for (size_t i = start; i < end; i++) {
-        if (text[i] != ',') { buffer_append(answer, text + i, 1); }
+// The number that begins at `at`: digits with commas and points, or 3/4, with its sign and percent sign. It must stand at
+// the start, behind a space, an equals sign, an asterisk or a currency sign.
+static inline VerifyPart verify_number_at(const char *text, size_t bytes, size_t at) {
+    size_t start = at, end = at + (text[at] == '-');
+    if (at > 0 && !(text[at - 1] && strchr(" \n\t=*$(", text[at - 1]))) { return (VerifyPart){0}; }
+    if (end >= bytes || !(text_ascii_digit(text[end]) || (text[end] == '.' && end + 1 < bytes && text_ascii_digit(text[end + 1])))) { return (VerifyPart){0}; }
+    while (end < bytes && (text_ascii_digit(text[end]) || (text[end] && strchr(".,/", text[end])))) { end++; }
+    while (!text_ascii_digit(text[end - 1])) { end--; }
+    if (end < bytes && text[end] == '%') { end++; }
+    return (VerifyPart){start, end - start, end};
+}
+static inline void verify_append_part(Buffer *answer, const char *text, VerifyPart part) { buffer_append(answer, text + part.start, part.bytes); }
+
+// The first span and the first number that begin in the `within` bytes from `from` on; of the two, the one that ends last.
+static inline VerifyPart verify_first_part(const char *text, size_t bytes, size_t from, size_t within) {
+    VerifyPart span = {0}, number = {0};
+    for (size_t at = from; at < bytes && at <= from + within && !(span.end && number.end); at++) {
+        if (!span.end && (text[at] == '$' || text[at] == '\\')) { span = verify_span_at(text, bytes, at); }
+        if (!number.end && (text_ascii_digit(text[at]) || text[at] == '-' || text[at] == '.')) { number = verify_number_at(text, bytes, at); }
     }
-    if (end < bytes && text[end] == '%') { buffer_append(answer, "%", 1); }
-    return start < end;
+    return span.end >= number.end ? span : number;
 }
-// By priority: the last box, the last LaTeX environment, the last number. What lies before </think> is not looked at.
+// The part that ends last in the text: a span, a number, or a \frac of two numbers.
+static inline VerifyPart verify_last_part(const char *text, size_t bytes) {
+    VerifyPart last = {0};
+    for (size_t at = 0; at < bytes;) {
+        VerifyPart part = {0};
+        if (text[at] == '$' || text[at] == '\\') { part = verify_span_at(text, bytes, at); }
+        if (!part.end && bytes - at > 6 && !memcmp(text + at, "\\frac{", 6)) {
+            size_t end = at + 6;
+            int braces = 0;
+            for (; end < bytes && braces < 3 && (text_ascii_digit(text[end]) || (text[end] && strchr("-.{}", text[end]))); end++) { braces += text[end] == '{' || text[end] == '}'; }
+            size_t start = at - (at > 0 && text[at - 1] == '-');
+            if (braces == 3) { part = (VerifyPart){start, end - start, end}; }
+        }
+        if (!part.end && (text_ascii_digit(text[at]) || text[at] == '-' || text[at] == '.')) { part = verify_number_at(text, bytes, at); }
+        if (part.end) { last = part; }
+        at = part.end ? part.end : at + 1;
+    }
+    return last;
+}
+// Behind the last `phrase`, in any case; SIZE_MAX when it is not there.
+static inline size_t verify_behind(const char *text, size_t bytes, const char *phrase) {
+    size_t phrase_bytes = strlen(phrase);
+    for (size_t at = bytes; at-- > 0;) {
+        if (at + phrase_bytes <= bytes && !strncasecmp(text + at, phrase, phrase_bytes)) { return at + phrase_bytes; }
+    }
+    return SIZE_MAX;
+}
+// By priority: what follows "final answer is", the last box, what follows "answer", the last LaTeX span or number.
+// What lies before </think> is not looked at.
 static inline const char *verify_extract(Buffer *answer, const char *text, size_t bytes) {
-    const char *close = "</think>", *end = text + bytes;
-    for (const char *at = text; (at = (const char *)memmem(at, (size_t)(end - at), close, strlen(close)));) {
-        at += strlen(close);
-        text = at;
-    }
-    bytes = (size_t)(end - text);
-    static const char *const spans[][2] = {{"$$", "$$"}, {"\\[", "\\]"}, {"$", "$"}, {"\\(", "\\)"}};
-    bool found = verify_extract_boxes(answer, text, bytes);
-    for (int i = 0; i < 4 && !found; i++) {
-        buffer_clear(answer);
-        found = verify_extract_span(answer, text, bytes, spans[i][0], spans[i][1]);
-    }
-    if (found) { return NULL; }
+    size_t thought = verify_behind(text, bytes, "</think>");
+    if (thought != SIZE_MAX) { text += thought, bytes -= thought; }
+    size_t final = verify_behind(text, bytes, "final answer is");
+    while (final < bytes && strchr(": \n", text[final])) { final++; }
+    VerifyPart part = final < bytes ? verify_first_part(text, bytes, final, 0) : (VerifyPart){0};
+    if (!part.end && verify_extract_boxes(answer, text, bytes)) { return NULL; }
     buffer_clear(answer);
-    return verify_extract_number(answer, text, bytes) ? NULL : "no answer";
+    size_t phrase = part.end ? SIZE_MAX : verify_behind(text, bytes, "answer");
+    if (phrase != SIZE_MAX) { part = verify_first_part(text, bytes, phrase, 50); }
+    if (!part.end) { part = verify_last_part(text, bytes); }
+    verify_append_part(answer, text, part);
+    return part.end ? NULL : "no answer";
 }
 
 // ---- in which spelling
@@ -114,7 +154,8 @@ static inline void verify_replace_words(Buffer *text) {
             at++;
             continue;
         }
-        size_t spaces = strspn(here, " "), comma = here[0] == ',';
+        // Spaces are looked at from their first, so that a long run of them costs no more than a short one.
+        size_t comma = here[0] == ',', spaces = *here == ' ' && at > 0 && here[-1] == ' ' ? 0 : strspn(here, " ");
         const char *word = here + comma + (comma ? strspn(here + 1, " ") : spaces);
         size_t word_bytes = !strncmp(word, "and", 3) ? 3 : !strncmp(word, "or", 2) ? 2
                                                                                    : 0;
@@ -150,7 +191,7 @@ static const char *const verify_units[] = {"feet", "sue", "digit", "pound", "mea
 static inline void verify_drop_unit(Buffer *text) {
     size_t end = text->size;
     while (end > 0 && text->data[end - 1] == ' ') { end--; }
-    for (size_t i = 0; i + 1 < end; i++) {
+    for (size_t i = end > 64 ? end - 64 : 0; i + 1 < end; i++) {
         char c = text->data[i];
         if (!text_ascii_digit(c) && c != '}' && c != ' ') { continue; }
         size_t start = i + 1;
@@ -185,9 +226,29 @@ static inline void verify_drop_text_unit(Buffer *text) {
     text->data[text->size] = 0;
 }
 
+static inline void verify_brace_digits(Buffer *text) { // \frac12 -> \frac{1}{2}, \frac123 -> \frac{1}{23}
+    Buffer out = {0};
+    buffer_append(&out, "", 0);
+    for (size_t at = 0; at < text->size;) {
+        const char *here = text->data + at, *top = here + 5 + (here[0] && !strncmp(here, "\\frac ", 6));
+        if (strncmp(here, "\\frac", 5) || !text_ascii_digit(*top) || !text_ascii_digit(top[1])) {
+            buffer_append(&out, here, 1);
+            at++;
+            continue;
+        }
+        size_t digits = strspn(top + 1, "0123456789");
+        buffer_printf(&out, "\\frac{%c}{%.*s}", *top, (int)digits, top + 1);
+        at = (size_t)(top + 1 + digits - text->data);
+    }
+    buffer_free(text);
+    *text = out;
+}
+
 static inline void verify_normalize(Buffer *text, const char *answer, size_t bytes) {
     text_assign(text, answer, bytes);
     verify_replace_words(text);
+    text_replace(text, "\\(", "(");
+    text_replace(text, "\\)", ")");
     if (!strstr(text->data, "matrix")) {
         Buffer out = {0};
         buffer_append(&out, "", 0);
@@ -208,5 +269,6 @@ static inline void verify_normalize(Buffer *text, const char *answer, size_t byt
         memmove(text->data + 1, text->data, text->size - 1);
         text->data[0] = '0';
     }
+    verify_brace_digits(text);
     if (!strcmp(text->data, "0.5")) { text_assign(text, "\\frac{1}{2}", 11); }
 }

@@ -15,7 +15,7 @@
 enum { ZERO_MAX_DIGITS = 2000,  // of a number as written, and of a decimal exponent's effect
        ZERO_MAX_BITS = 60000,   // of an exact coefficient
        ZERO_MAX_TERMS = 2000,   // of a polynomial, and of the product of two lengths / 4
-       ZERO_MAX_COST = 60000 }; // of ball operations, a multiplication at 128 bits being 1
+       ZERO_MAX_COST = 60000 }; // of a verdict's arithmetic, a ball multiplication at 128 bits being 1
 
 typedef enum { ZERO_YES,
                ZERO_NO,
@@ -62,6 +62,7 @@ typedef struct {
     const Expression *tree;
     fmpq_mpoly_ctx_t ring; // the symbols, then pi
     bool undefined;        // a division by zero: equal to nothing
+    long *cost;            // what may still be spent
 } ZeroExact;
 
 static inline void zero_quotient_init(ZeroQuotient *q, ZeroExact *exact) {
@@ -73,13 +74,18 @@ static inline void zero_quotient_clear(ZeroQuotient *q, ZeroExact *exact) {
     fmpq_mpoly_clear(q->top, exact->ring);
     fmpq_mpoly_clear(q->bottom, exact->ring);
 }
-static inline bool zero_polynomial_is_small(const fmpq_mpoly_t p, ZeroExact *exact) {
-    slong bits = fmpz_mpoly_max_bits(p->zpoly);
-    return fmpq_mpoly_length(p, exact->ring) <= ZERO_MAX_TERMS && (bits < 0 ? -bits : bits) <= ZERO_MAX_BITS && fmpq_height_bits(p->content) <= ZERO_MAX_BITS;
+static inline slong zero_polynomial_bits(const fmpq_mpoly_struct *p) {
+    slong bits = fmpz_mpoly_max_bits(p->zpoly), content = (slong)fmpq_height_bits(p->content);
+    return (bits < 0 ? -bits : bits) + content;
+}
+static inline bool zero_polynomial_is_small(const fmpq_mpoly_struct *p, ZeroExact *exact) {
+    return fmpq_mpoly_length(p, exact->ring) <= ZERO_MAX_TERMS && zero_polynomial_bits(p) <= ZERO_MAX_BITS;
 }
 // Not inlined, and by pointer: gcc 12 takes the first member of a polynomial for the whole of it and warns.
 __attribute__((noinline, unused)) static bool zero_multiply(fmpq_mpoly_struct *out, const fmpq_mpoly_struct *a, const fmpq_mpoly_struct *b, ZeroExact *exact) {
-    if (fmpq_mpoly_length(a, exact->ring) * fmpq_mpoly_length(b, exact->ring) > 4 * ZERO_MAX_TERMS) { return false; }
+    slong products = fmpq_mpoly_length(a, exact->ring) * fmpq_mpoly_length(b, exact->ring);
+    *exact->cost -= 1 + products * (1 + (zero_polynomial_bits(a) + zero_polynomial_bits(b)) / 512) / 8;
+    if (products > 4 * ZERO_MAX_TERMS || *exact->cost < 0) { return false; }
     fmpq_mpoly_mul(out, a, b, exact->ring);
     return zero_polynomial_is_small(out, exact);
 }
@@ -371,8 +377,9 @@ static inline ZeroResult zero_at_point(const Expression *tree, int root, int att
     return result;
 }
 
-static inline ZeroResult zero_test(const Expression *tree, int root) {
-    ZeroExact exact = {.tree = tree};
+// `cost` is the budget of a whole verdict, ZERO_MAX_COST at its start; each test takes what it needs.
+static inline ZeroResult zero_test(const Expression *tree, int root, long *cost) {
+    ZeroExact exact = {.tree = tree, .cost = cost};
     fmpq_mpoly_ctx_init(exact.ring, tree->symbol_count + 1, ORD_LEX);
     ZeroQuotient quotient;
     zero_quotient_init(&quotient, &exact);
@@ -381,10 +388,9 @@ static inline ZeroResult zero_test(const Expression *tree, int root) {
     zero_quotient_clear(&quotient, &exact);
     fmpq_mpoly_ctx_clear(exact.ring);
     if (known || exact.undefined) { return result; }
-    long cost = ZERO_MAX_COST;
     int wanted = tree->symbol_count ? tree->real_points ? 4 : 3 : 1;
-    for (int attempt = 0, agreed = 0; attempt < 8 && cost > 0; attempt++) {
-        result = zero_at_point(tree, root, attempt, &cost);
+    for (int attempt = 0, agreed = 0; attempt < 8 && *cost > 0; attempt++) {
+        result = zero_at_point(tree, root, attempt, cost);
         agreed += result == ZERO_YES;
         if (result == ZERO_NO || agreed == wanted) { return result; }
         if (!tree->symbol_count) { break; } // without symbols another point is the same one

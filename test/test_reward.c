@@ -193,6 +193,10 @@ static void check_quick(const char *answer, size_t bytes, const char *truth, boo
     // One second is generous for a sanitizer build on a busy machine; what it must catch takes minutes or for ever.
     check(seconds < 1, "%.40s...: %.2f s", answer, seconds);
     check(verdict.reward == right, "%.40s...: %d (%s)", answer, verdict.reward, verdict.reason);
+    start = seconds_now();
+    reward_grade(GRADER_MATH_VERIFY, answer, bytes, json);
+    seconds = seconds_now() - start;
+    check(seconds < 1, "%.40s...: %.2f s in math_verify", answer, seconds);
     json_decref(json);
 }
 static void test_hostile(void) {
@@ -214,6 +218,8 @@ static void test_hostile(void) {
         repeat(&whole, "<think>hm</think>\\boxed{", parts[i][1], 130000, "}"); // a response of some 32K tokens
         double start = seconds_now();
         reward_grade_response(GRADER_DEEPSCALER, whole.data, whole.size, "\"x+7\"");
+        reward_grade_response(GRADER_MATH_VERIFY, whole.data + 17, whole.size - 17, "\"x+7\"");
+        reward_grade_response(GRADER_MATH_VERIFY, text.data, text.size, "\"x+7\"");
         check(seconds_now() - start < 1, "%s...: %.2f s in a response", parts[i][1], seconds_now() - start);
     }
     check_quick("x\0y", 3, "x+7", false);
