@@ -29,7 +29,7 @@ static inline Vector logprob_weight(Vector *below, Vector z, float largest) {
     Vector difference = z - largest;
     VectorInt zero = difference < -87.3f;
     *below = vector_select(zero, vector_splat(0.0f), difference);
-    return vector_select(zero, vector_splat(0.0f), vector_exp(*below));
+    return vector_select(zero, vector_splat(0.0f), vector_exp_inside(*below));
 }
 static inline LogprobSums logprob_block(const float *logits, int count, float scale) {
     float copy[LOGPROB_GROUP];
@@ -60,7 +60,8 @@ static inline int logprob_block_count(const LogprobRow *row, int b, int V) { // 
     int left = V - b * row->block_size;
     return left < row->block_size ? left : row->block_size;
 }
-static inline void logprob_row(LogprobRow *row, const float *logits, float scale, int V) {
+// Compiled once, so that forward and sampling run the same instructions.
+static __attribute__((noinline)) void logprob_row(LogprobRow *row, const float *logits, float scale, int V) {
     int even = (V / LOGPROB_BLOCKS + LOGPROB_GROUP) / LOGPROB_GROUP * LOGPROB_GROUP;
     row->block_size = even > LOGPROB_BLOCK ? even : LOGPROB_BLOCK;
     row->blocks = (V + row->block_size - 1) / row->block_size;

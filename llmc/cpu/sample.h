@@ -120,19 +120,18 @@ static int sample_filtered(const float *logits, const LogprobRow *row, float sca
         int begin = b * row->block_size, end = begin + logprob_block_count(row, b, V);
         for (int v = begin; row->block[b].largest >= lowest && v < end; v++) {
             double z = (double)(logits[v] * scale);
-            if (z >= lowest) { candidate[n++] = (SampleCandidate){logits[v], v, exp(z - row->all.largest)}; }
+            if (z >= lowest) { candidate[n++] = (SampleCandidate){logits[v], v, 0}; }
         }
     }
     if (n == 0) { return 0; } // a row of NaN or -infinity
-    double total = row->all.sum;
-    if (top_k > 0) {
-        n = sample_keep(candidate, order, n, top_k, true);
+    if (top_k > 0) { n = sample_keep(candidate, order, n, top_k, true); }
+    double total = 0;
+    for (int i = 0; i < n; i++) { total += candidate[i].weight = exp((double)(candidate[i].logit * scale) - row->all.largest); }
+    if (top_p < 1) {
+        n = sample_keep(candidate, order, n, (double)top_p * (top_k > 0 ? total : row->all.sum), false);
         total = 0;
         for (int i = 0; i < n; i++) { total += candidate[i].weight; }
     }
-    if (top_p < 1) { n = sample_keep(candidate, order, n, (double)top_p * total, false); }
-    total = 0;
-    for (int i = 0; i < n; i++) { total += candidate[i].weight; }
     double running = 0;
     for (int i = 0; i < n; i++) {
         running += candidate[i].weight;

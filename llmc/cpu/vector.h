@@ -95,11 +95,9 @@ static inline float vector_max_lane(Vector x) {
     return x[0];
 }
 
-// e^x to within 2 units in the last place: x = n ln2 + r with |r| <= ln2 / 2, a degree-6 polynomial for e^r, n into the exponent.
-// Arguments are clamped to [-87.3, 88]: the smallest result is 1.2e-38, so exp(-infinity) must be masked by the caller where zero matters.
-static inline Vector vector_exp(Vector x) {
-    x = vector_select(x < -87.3f, vector_splat(-87.3f), x);
-    x = vector_select(x > 88.0f, vector_splat(88.0f), x);
+// e^x to within 2 units in the last place, for x in [-87.3, 88] or NaN: x = n ln2 + r with |r| <= ln2 / 2, a degree-6 polynomial for e^r,
+// n into the exponent.
+static inline Vector vector_exp_inside(Vector x) {
     Vector shifted = x * 1.44269504f + 12582912.0f; // adding 1.5 * 2^23 rounds to the nearest integer
     Vector n = shifted - 12582912.0f;
     Vector r = x - n * 0.693359375f;
@@ -113,4 +111,10 @@ static inline Vector vector_exp(Vector x) {
     p = p * r + 1.0f;
     VectorInt exponent = ((VectorInt)shifted - 0x4B400000 + 127) << 23;
     return p * (Vector)exponent;
+}
+// The same for any x, clamped to [-87.3, 88]: the smallest result is 1.2e-38, so exp(-infinity) must be masked by the caller where zero matters.
+static inline Vector vector_exp(Vector x) {
+    x = vector_select(x < -87.3f, vector_splat(-87.3f), x);
+    x = vector_select(x > 88.0f, vector_splat(88.0f), x);
+    return vector_exp_inside(x);
 }
