@@ -6,7 +6,8 @@
 CC        := $(if $(filter default,$(origin CC)),cc,$(CC))
 NVCC      ?= $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
 GPU_ARCH  ?= $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | sort -n | sed -n '1s/^\([0-9]*\)\.\([0-9]*\).*/sm_\1\2/p')
-BACKEND   ?= $(if $(and $(NVCC),$(GPU_ARCH)),cuda,cpu)
+# cuda when there are a compiler and a GPU for it, and a body for it in the tree; else cpu.
+BACKEND   ?= $(if $(and $(NVCC),$(GPU_ARCH),$(wildcard llmc/backend_cuda.cu)),cuda,cpu)
 PRECISION ?= $(if $(filter cuda,$(BACKEND)),BF16,FP32)
 ifeq ($(filter $(BACKEND),cpu cuda emu),)
 $(error BACKEND=$(BACKEND) is none of cpu, cuda, emu)
@@ -24,20 +25,22 @@ OPTIMIZE  ?= -O3 -march=native
 # No -ffast-math: isfinite must work. Contraction to fma is asked for by name because -std=c11 turns it off.
 CFLAGS    += -std=c11 -D_GNU_SOURCE -D$(PRECISION) -g $(OPTIMIZE) -ffp-contract=fast -fno-math-errno -fopenmp \
              -Wall -Wextra -Wshadow -Werror -Wno-format-truncation -Wno-unknown-warning-option -I. -isystem /usr/include/flint -MMD -MP
-LDLIBS    += -Wl,--as-needed -ljansson -lutf8proc -lz -lzstd -llz4 -lsnappy -lbrotlidec -lflint-arb -lflint -lgmp -lm
+# Debian 12 has Arb beside FLINT 2; FLINT 3 includes it.
+ARB       := $(if $(wildcard /usr/lib/*/libflint-arb.so /usr/lib/libflint-arb.so),-lflint-arb)
+LDLIBS    += -Wl,--as-needed -ljansson -lutf8proc -lz -lzstd -llz4 -lsnappy -lbrotlidec $(ARB) -lflint -lgmp -lm
 
 $(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found))
 
 all: $(PROGRAMS)
 # The top-level programs are valid C11 under a .cu name; the backend they run on is one object file, chosen here.
-$(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); $(CC) $(CFLAGS) -x c -c $< -o $@
-$(BUILD)/%.o: %.c             ; @mkdir -p $(@D); $(CC) $(CFLAGS) -c $< -o $@
+$(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -x c -c $< -o $@
+$(BUILD)/%.o: %.c             ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -c $< -o $@
 BACKEND_OBJECT := $(BUILD)/llmc/backend_$(BACKEND).o
-LINK = $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+LINK = @echo 'link $@'; $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 # Relinked when the variant changes, so that ./train_grpo is always what was asked for last.
 $(shell mkdir -p build; echo '$(VARIANT)' | cmp -s - build/variant || echo '$(VARIANT)' > build/variant)
-LINK_PROGRAM = $(CC) $(CFLAGS) $(filter %.o,$^) $(LDLIBS) -o $@
+LINK_PROGRAM = @echo 'link $@'; $(CC) $(CFLAGS) $(filter %.o,$^) $(LDLIBS) -o $@
 train_grpo rollout train_sft: %: $(BUILD)/%.o $(BACKEND_OBJECT) build/variant ; $(LINK_PROGRAM)
 prepare parquet_cat: %: $(BUILD)/data/%.o build/variant                       ; $(LINK_PROGRAM)
 grade: $(BUILD)/grade.o build/variant                                         ; $(LINK_PROGRAM)
@@ -46,8 +49,19 @@ $(BUILD)/dev/%: $(BUILD)/dev/%.o $(BACKEND_OBJECT)                            ; 
 
 test: $(addprefix $(BUILD)/test/,$(TESTS)) $(PROGRAMS)
 	@sh test/run.sh $(BUILD)/test
+# The same tests and programs under AddressSanitizer and UndefinedBehaviorSanitizer; leaks are errors.
+sanitize:
+	@$(MAKE) --no-print-directory test VARIANT=sanitize-$(PRECISION) OPTIMIZE='-O1 -march=native -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+# Every object and nothing linked: what `make check` asks of each compiler.
+objects: $(foreach p,train_grpo rollout train_sft grade data/prepare data/parquet_cat llmc/backend_$(BACKEND) $(addprefix test/,$(TESTS)),$(BUILD)/$p.o)
+check: ; @sh scripts/check.sh
+mutants: ; @sh test/mutants.sh
+# Micro-benchmarks, each beside its peer and its measured limit; quiet machine, please.
+BENCHES := $(basename $(notdir $(wildcard dev/bench_*.c)))
+bench: $(addprefix $(BUILD)/dev/,$(BENCHES))
+	@echo '| name | measured | peer | limit | ratio |'; echo '|---|---|---|---|---|'; for b in $(BENCHES); do $(BUILD)/dev/$$b || exit 1; done
 help: ; @sed -n 's/^# \{0,1\}//p;/^[^#]/q' Makefile
 clean: ; rm -rf build $(PROGRAMS)
-.PHONY: all test help clean
+.PHONY: all objects test sanitize check mutants bench help clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)
