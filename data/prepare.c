@@ -7,7 +7,7 @@
     OPTION(text, model,             "m", "",      "",            "Hugging Face folder whose tokenizer and chat template are used")      \
     OPTION(text, input,             "i", "",      "",            "data set: .parquet, .jsonl or .json")                                 \
     OPTION(text, output,            "o", "",      "",            "prompt set to write, usually .bin")                                   \
-    OPTION(int,  max_prompt_tokens, "",  "1024",  "[1,1048576]", "longer prompts are left out")                                         \
+    OPTION(int,  max_prompt_tokens, "",  "0",     "[0,1048576]", "longer prompts are left out, 0 = none")                               \
     OPTION(int,  show,              "",  "0",     "[0,1000000000]", "print the first N prompts that were kept")                         \
     OPTION(flag, encode,            "",  "false", "",            "JSONL {\"text\":..} or {\"messages\":[..]} from stdin to {\"ids\":[..]}")
 // clang-format on
@@ -33,7 +33,9 @@ static void show_prompts(const char *path, int count) {
     if (!set) { fatal("%s", error.text); }
     for (int i = 0; i < count && i < prompt_set_count(set); i++) {
         Prompt prompt = prompt_set_get(set, i);
-        printf("--- prompt %d: row %lld of %s, %d tokens, answers %s\n%s\n", i, (long long)prompt.index, prompt.data_source, prompt.count, prompt.truth_json, prompt.text);
+        printf("--- prompt %d: row %lld of %s, %d tokens, answers %s\n%s\nids:", i, (long long)prompt.index, prompt.data_source, prompt.count, prompt.truth_json, prompt.text);
+        for (int k = 0; k < prompt.count; k++) { printf(" %d", prompt.ids[k]); }
+        puts("");
     }
     prompt_set_close(set);
 }
@@ -87,8 +89,8 @@ int main(int argc, char **argv) {
     Error error;
     PrepareCounts counts;
     Buffer text = {0};
-    if (!prompt_set_prepare(config.output, config.input, config.model, config.max_prompt_tokens, &counts, &error)) { fatal("%s", error.text); }
-    prepare_counts_text(&text, &counts, config.max_prompt_tokens);
+    if (!prompt_set_prepare(config.output, config.input, config.model, (config.max_prompt_tokens ? config.max_prompt_tokens : INT_MAX), &counts, &error)) { fatal("%s", error.text); }
+    prepare_counts_text(&text, &counts, (config.max_prompt_tokens ? config.max_prompt_tokens : INT_MAX));
     printf("%s -> %s: %s\n", config.input, config.output, text.data);
     buffer_free(&text);
     show_prompts(config.output, config.show);

@@ -74,7 +74,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(text,  output,                "o", "",      "",            "JSONL of the answers")                                                          \
     OPTION(int,   samples,               "n", "1",     "[1,65536]",   "answers per question")                                                          \
     OPTION(int,   context,               "c", "8192",  "[1,1048576]", "longest answer in tokens")                                                      \
-    OPTION(int,   max_prompt_tokens,     "",  "1024",  "[1,1048576]", "longer prompts are left out")                                                   \
+    OPTION(int,   max_prompt_tokens,     "",  "4096",  "[1,1048576]", "longer prompts are left out")                                                   \
     OPTION(float, temperature,           "t", "0.6",   "[0,100]",     "0 = greedy")                                                                    \
     OPTION(float, top_p,                 "",  "1",     "(0,1]",       "sample from the smallest set of tokens with this much probability")             \
     OPTION(int,   top_k,                 "",  "0",     "[0,1048576]", "sample from the k likeliest tokens, 0 = all")                                   \
