@@ -46,5 +46,6 @@ int main(int argc, char **argv) {
         trainer_end_step(&t, &stats, &fresh, &updates);
     }
     trainer_end(&t);
+    miniature_explain(&config, t.state.step >= t.total_steps);
     return trainer_close(&t);
 }

@@ -219,3 +219,9 @@ static inline void miniature_prepare(Config *config) {
     config_set_default(config, "train_data", train);
     config_set_default(config, "eval_data", eval);
 }
+// What a reader should take from the curve, and what not.
+static inline void miniature_explain(const Config *config, bool done) {
+    if (!done || strncmp(config->model, config->run_dir, strlen(config->run_dir)) != 0) { return; }
+    printf("What reward taught: to reason before answering. The arithmetic itself, and the form of an answer, come from the supervised start, which\n"
+           "mostly guessed; GRPO found that written-out sums earn more, and each longer context let longer ones count.\n");
+}

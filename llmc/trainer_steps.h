@@ -1,6 +1,6 @@
 // trainer_steps: what train_grpo.cu's loop calls by name: begin a stage, sample, the reference's log-probabilities, evaluate, report, save.
 #pragma once
-#include "llmc/trainer.h"
+#include "llmc/trainer_summary.h"
 
 // A new stage begins where the stages of --context say. What starts anew with it follows --stage_restart (DeepScaleR: everything,
 // since each of its stages was a run of its own): Adam and warm-up, the reference of the KL term, the order of the data.
@@ -210,14 +210,55 @@ static inline void trainer_save(Trainer *t) {
 }
 static inline bool trainer_due(const Trainer *t, int every) { return every > 0 && (t->state.step % every == 0 || t->state.step == t->total_steps); }
 
-// Before the first step of a new run: how good is the model that training starts from?
+// A step whose evaluation was cut short by a signal has a checkpoint but no line in metrics.jsonl yet: a step has one line. What it
+// measured waits in unfinished_step.json until the resumed run has evaluated it.
+static inline bool trainer_is_recorded(const Trainer *t) { // the last step has its line
+    const MetricHistory *history = &t->loggers.history;
+    return history->rows > 0 && history->steps[history->rows - 1] >= t->state.step;
+}
+static inline void trainer_unfinished_path(char path[1100], const Config *c) { snprintf(path, 1100, "%.1000s/unfinished_step.json", c->run_dir); }
+static inline void trainer_keep_unfinished(const Trainer *t, const MetricSet *measured, uint32_t fingerprint) {
+    char path[1100];
+    Buffer line = {0};
+    Error error;
+    trainer_unfinished_path(path, t->config);
+    metrics_json_line(&line, t->state.step, measured, fingerprint);
+    if (!file_write_atomic(path, line.data, line.size, &error)) { fatal("%s", error.text); }
+    buffer_free(&line);
+    printf("the evaluation after step %d was not finished: the resumed run begins with it\n", t->state.step);
+}
+static inline bool trainer_read_unfinished(const Trainer *t, MetricSet *measured, uint32_t *fingerprint) { // false: none of this step
+    char path[1100];
+    Error error;
+    int step = -1;
+    trainer_unfinished_path(path, t->config);
+    if (!file_exists(path)) { return false; }
+    json_t *line = json_read(path, &error);
+    if (!line) { fatal("%s", error.text); }
+    const char *text = json_string_value(json_object_get(line, "fingerprint"));
+    bool ok = metrics_from_json(measured, &step, line) && text;
+    *fingerprint = ok ? (uint32_t)strtoul(text, NULL, 16) : 0;
+    json_decref(line);
+    if (!ok) { fatal("%s: is not what a step measured: remove it to go on without that step's evaluation", path); }
+    return step == t->state.step;
+}
+// Before the first step: how good is the model that training starts from? A resumed run first finishes the evaluation that it still owes.
 static inline void trainer_begin(Trainer *t) {
     MetricSet metrics = {.count = 0};
     Error error;
-    if (t->state.step > 0 || !t->config->eval_before_train || t->eval_set_count == 0) { return; }
-    if (!trainer_evaluate(t, &metrics)) { return; }
-    metric_set(&metrics, METRIC_LIMIT, t->config->stages[0].context);
-    if (!loggers_step(&t->loggers, 0, &metrics, fingerprint_fold(policy_fingerprint(&t->g.policy, FINGERPRINT_START)), &error)) { fatal("%s", error.text); }
+    char path[1100];
+    uint32_t fingerprint = fingerprint_fold(policy_fingerprint(&t->g.policy, FINGERPRINT_START));
+    if (t->eval_set_count == 0 || trainer_is_recorded(t)) { return; }
+    if (t->state.step == 0 ? !t->config->eval_before_train : !trainer_read_unfinished(t, &metrics, &fingerprint)) { return; }
+    MetricSet measured = metrics;
+    if (!trainer_evaluate(t, &metrics)) {
+        if (t->state.step > 0) { trainer_keep_unfinished(t, &measured, fingerprint); }
+        return;
+    }
+    if (t->state.step == 0) { metric_set(&metrics, METRIC_LIMIT, t->config->stages[0].context); }
+    if (!loggers_step(&t->loggers, t->state.step, &metrics, fingerprint, &error)) { fatal("%s", error.text); }
+    trainer_unfinished_path(path, t->config);
+    unlink(path);
 }
 // Ends a step: answers and metrics on disk and screen, an evaluation and a checkpoint when they are due.
 static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const GrpoStats *fresh, const UpdateStats *updates) {
@@ -245,8 +286,10 @@ static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const Gr
     if (updates->skipped) { printf("warning: step %d: %d updates skipped, their gradient was not finite\n", t->state.step, updates->skipped); }
     if (trainer_due(t, c->print_rollouts_every)) { trainer_print_samples(t); }
     fflush(stdout);
-    if (trainer_due(t, c->eval_every) && t->eval_set_count && !trainer_evaluate(t, &metrics)) { // the step is done; its evaluation is not, and is left out
-        printf("stopping: the evaluation after step %d was not finished\n", t->state.step);
+    MetricSet measured = metrics;
+    if (trainer_due(t, c->eval_every) && t->eval_set_count && !trainer_evaluate(t, &metrics)) {
+        trainer_keep_unfinished(t, &measured, fingerprint);
+        return;
     }
     if (!loggers_step(&t->loggers, t->state.step, &metrics, fingerprint, &error)) { fatal("%s", error.text); }
     if (trainer_due(t, c->eval_every) && !loggers_report(&t->loggers, &error)) { fatal("%s", error.text); }
@@ -254,12 +297,13 @@ static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const Gr
 }
 // After the last step, or when the run was asked to stop: a checkpoint of where it is.
 static inline void trainer_end(Trainer *t) {
-    const bool done = t->state.step >= t->total_steps;
+    const bool done = t->state.step >= t->total_steps && (trainer_is_recorded(t) || !stop_requested);
     if (checkpoint_latest(t->config->run_dir) != t->state.step && (t->state.step > 0 || !done)) { trainer_save(t); }
     if (!done) {
         printf("stopped by signal %d after step %d; run the same command again to go on\n", (int)stop_requested, t->state.step);
         return;
     }
-    printf("done: %d steps; checkpoint %s/checkpoints/step_%06d, metrics in %s/metrics.jsonl", t->state.step, t->config->run_dir, t->state.step, t->config->run_dir);
+    summary_print(t);
+    printf("\ndone: %d steps; checkpoint %s/checkpoints/step_%06d, metrics in %s/metrics.jsonl", t->state.step, t->config->run_dir, t->state.step, t->config->run_dir);
     printf(t->loggers.to_report ? ", curves in %s/report.html\n" : "\n", t->config->run_dir);
 }
