@@ -430,7 +430,7 @@ static inline void latex_nodes(LatexText *latex, LatexStop stop) {
             latex->at = at;
         }
         if (at == latex->end) { break; }
-        size_t bytes;
+        size_t bytes = 0;
         const char *special = latex_special(at, latex->end, &bytes);
         bool bracket = stop.brace == ']' && (*at == '[' || *at == ']');
         if (!special && !bracket && !strchr("\\{}", *at)) {
