@@ -165,7 +165,7 @@ static inline void miniature_write_pairs(const char *path, uint64_t key) { // as
 static inline void miniature_supervised_start(const Config *config, const char *dir, const char *model) {
     char pairs[1100], run_dir[1100], start[1200];
     snprintf(pairs, sizeof(pairs), "%.900s/pairs.jsonl", dir);
-    snprintf(run_dir, sizeof(run_dir), "%.900s/start", dir);
+    snprintf(run_dir, sizeof(run_dir), "%.900s/start_%lld", dir, (long long)config->seed);
     snprintf(start, sizeof(start), "%.1000s/model/model.safetensors", run_dir);
     if (file_exists(start)) { return; } // a resumed run has its start already
     SftConfig sft = {0};
@@ -206,7 +206,7 @@ static inline void miniature_prepare(Config *config) {
     char dir[1024];
     snprintf(dir, sizeof(dir), "%.900s/miniature", config->run_dir);
     snprintf(model, sizeof(model), "%.900s/model", dir);
-    snprintf(start, sizeof(start), "%.900s/start/model", dir);
+    snprintf(start, sizeof(start), "%.900s/start_%lld/model", dir, (long long)config->seed);
     snprintf(train, sizeof(train), "%.900s/train.parquet", dir);
     snprintf(eval, sizeof(eval), "%.900s/held_out.parquet", dir);
     miniature_write_model(model);

@@ -120,26 +120,26 @@ static inline int trainer_resume(Trainer *t) {
     if (t->g.policy.reference && file_exists(path) && !policy_read_arrays(path, &t->g.policy, &reference, 1, &error)) { fatal("%s", error.text); }
     return t->state.step;
 }
-// run_dir must be writable and hold no other configuration; then it holds this one.
-static inline void trainer_claim_run_dir(const Config *c) {
-    char path[1024];
+// run_dir must be there and hold no other configuration.
+static inline void trainer_check_run_dir(const Config *c, const char *config_path) {
     Error error;
-    snprintf(path, sizeof(path), "%.1000s/config.json", c->run_dir);
     if (!directory_create(c->run_dir, &error)) { fatal("%s", error.text); }
-    if (file_exists(path)) {
-        int latest = checkpoint_latest(c->run_dir);
-        json_t *saved = json_read(path, &error);
-        if (!saved) { fatal("%s", error.text); }
-        Buffer difference = {0};
-        if (config_difference(&difference, saved, c, latest > 0 ? latest : 0)) { fatal("%s: this run_dir holds another configuration: %s", path, difference.data); }
-        buffer_free(&difference);
-        json_decref(saved);
+    if (!file_exists(config_path)) { return; }
+    const int latest = checkpoint_latest(c->run_dir);
+    json_t *saved = json_read(config_path, &error);
+    Buffer difference = {0};
+    if (!saved) { fatal("%s", error.text); }
+    if (config_difference(&difference, saved, c, latest > 0 ? latest : 0)) {
+        fatal("%s: this run_dir holds another configuration: %s: choose another --run_dir, or give the same options", config_path, difference.data);
     }
-    if (!config_write_json(path, c, &grpo_option_set, &error)) { fatal("%s", error.text); }
+    buffer_free(&difference);
+    json_decref(saved);
 }
 
 static inline void trainer_open(Trainer *t, const Config *config) {
     Error error;
+    char config_path[1024];
+    snprintf(config_path, sizeof(config_path), "%.1000s/config.json", config->run_dir);
     *t = (Trainer){.config = config, .loss = {config->clip_low, config->clip_high, config->kl_coef, config->entropy_coef, !strcmp(config->kl_type, "k1") ? KL_K1 : !strcmp(config->kl_type, "k2") ? KL_K2
                                                                                                                                                                                                   : KL_K3}};
     t->adamw = (AdamW){.beta1 = config->adam_beta1, .beta2 = config->adam_beta2, .eps = config->adam_eps, .weight_decay = config->weight_decay, .grad_clip = config->grad_clip > 0 ? config->grad_clip : INFINITY};
@@ -147,12 +147,16 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     device_init();
     options_table(stdout, config, &grpo_option_set);
     generator_open_model(&t->g, config->model, stdout);
-    if (!config->plan) { trainer_claim_run_dir(config); }
-    if (!config->plan) { trainer_open_data(t); }
+    if (!config->plan) {
+        trainer_check_run_dir(config, config_path);
+        trainer_open_data(t);
+    }
     trainer_plan_memory(t);
     int resumed = trainer_resume(t);
     t->adamw.step = t->state.updates;
     t->total_steps = config_total_steps(config, t->dataset.count);
+    // everything has been read and found good: from here on the folder is this run's
+    if (!config_write_json(config_path, config, &grpo_option_set, &error)) { fatal("%s", error.text); }
     if (!loggers_open(&t->loggers, config, resumed, &error)) { fatal("%s", error.text); }
     stop_on_signals();
 }
