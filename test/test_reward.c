@@ -156,6 +156,9 @@ static void test_verdicts(void) {
         {"(1,0.5)", "\"(1,1/2)\"", "equal as expressions"},
         {"(1,2)", "\"[1,2]\"", "different"},
         {"(2,1)", "\"(1,2)\"", "different"},
+        {"(1,0.5)", "\"(2,1/2)\"", "different"}, // every element counts
+        {"2**3**2+x", "\"x+512\"", "equal as expressions"},
+        {"1/(x-x)", "\"2/(x-x)\"", "different"},
         {"(1,2,3)", "\"(1,2)\"", "different"},
         {"(1,)", "\"(1,2)\"", "different"},
         {"", "\"4\"", "different"},
