@@ -16,7 +16,7 @@ train() { # run_dir, further options: everything that a run can have, in small
     shift
     ./train_grpo -m "$scratch/model" -d "$scratch/prompts.jsonl" -v "$scratch/prompts.jsonl" -o "$run" -b 8 -g 4 --minibatch_prompts 4 -c 16:10,24:14 \
         --max_prompt_tokens 16 -t 1 -l 1e-3 --warmup_steps 3 --kl_coef 0.05 --entropy_coef 0.01 --tokens_per_microbatch 128 --max_sequences 16 --kv_cache_mib 2 \
-        --eval_every 5 --eval_samples 2 --checkpoint_every 2 --print_rollouts_every 7 "$@" >>"$run.log" 2>&1
+        --eval_every 5 --eval_samples 48 --checkpoint_every 2 --print_rollouts_every 7 "$@" >>"$run.log" 2>&1
 }
 # What a run measured, without its times and what the size of the KV cache decides.
 metrics() { # run_dir
@@ -95,27 +95,32 @@ check "half-written things are passed over" train "$scratch/byhand"
 check_contains "it went on from the last whole checkpoint" "$(cat "$scratch/byhand.log")" 'resuming from .*step_000022: step 22'
 check_same_run "half-written things" "$scratch/byhand"
 
-# ---- SIGTERM: ends in good order with a checkpoint, exit code 143
-for moment in 1 2 3; do
-    run=$scratch/stopped$moment
+# ---- SIGTERM: ends in good order with a checkpoint, exit code 143; an evaluation that was cut short is made up for
+for moment in first-step evaluation random random; do
+    run=$scratch/stopped.$moment
+    random_below $((duration * 3 / 4 + 1))
+    rm -rf "$run" "$run.log"
     train "$run" &
     shell=$!
-    random_below $((duration * 3 / 4 + 1))
-    sleep "$(printf '%d.%03d' $((random_number / 1000)) $((random_number % 1000)))"
-    # The first one as soon as the run has begun, the others at random
-    while [ ! -e "$run/metrics.jsonl" ] && kill -0 $shell 2>/dev/null; do :; done
+    case $moment in
+    random) sleep "$(printf '%d.%03d' $((random_number / 1000)) $((random_number % 1000)))" ;;
+    first-step) while kill -0 $shell 2>/dev/null && ! [ -s "$run/metrics.jsonl" ]; do :; done ;; # the start is evaluated: step 1 runs
+    evaluation) while kill -0 $shell 2>/dev/null && ! [ -e "$run/eval/step_000005.prompts.jsonl.tmp" ]; do :; done ;;
+    esac
+    while [ ! -e "$run/metrics.jsonl" ] && kill -0 $shell 2>/dev/null; do :; done # from here on signals are caught
     child=$(ps -o pid= --ppid $shell 2>/dev/null)
     [ -z "$child" ] || kill -TERM $child 2>/dev/null
     wait $shell
     status=$?
     if grep -q '^done' "$run.log"; then
-        check_skip "SIGTERM $moment came after the last step"
+        check_skip "SIGTERM ($moment, seed $seed): came after the last step"
         continue
     fi
-    check_equal "SIGTERM: exit code" $status 143
-    check_contains "SIGTERM: says how to go on" "$(cat "$run.log")" 'stopped by signal 15 after step [0-9]+; run the same command again'
-    check_nothing_half_written "SIGTERM" "$run"
-    check "goes on after SIGTERM" train "$run"
-    check_same_run "SIGTERM (seed $seed)" "$run"
+    check_equal "SIGTERM ($moment): exit code" $status 143
+    check_contains "SIGTERM ($moment): says how to go on" "$(cat "$run.log")" 'stopped by signal 15 after step [0-9]+; run the same command again'
+    grep -h 'was not finished' "$run.log"
+    check_nothing_half_written "SIGTERM ($moment)" "$run"
+    check "SIGTERM ($moment): goes on" train "$run"
+    check_same_run "SIGTERM ($moment, seed $seed)" "$run"
 done
 check_report test_resume
