@@ -3,6 +3,7 @@
 #include <ftw.h>
 #include "llmc/grading.h"
 #include "llmc/miniature.h"
+#include "llmc/records.h"
 #include "test/check.h"
 
 enum { K_COUNT = MINIATURE_LONGEST + 1 };
@@ -268,7 +269,43 @@ static void test_model(void) {
     prompt_encoder_close(&encoder);
     policy_free(&t.policy);
 }
-// ---- grading, as the trainer does it
+// ---- grading, and the record of it, as the trainer does it
+// Every answer is one line of JSON from which the step could be done again: ids and log-probabilities to the bit.
+static void check_records(Samples *samples, const Grading *grading) {
+    char path[100];
+    Error error = {""};
+    snprintf(path, sizeof(path), "%s/step.jsonl", root);
+    for (int i = 0; i < samples->count; i++) {
+        Sample *s = &samples->list[i];
+        s->finished = i % 5 > 0, s->advantage = 0.1f * (float)i - 3, s->number = i % 4;
+        for (int t = 0; t < s->count; t++) { s->logprob[t] = -10 * random_uniform(6, (uint64_t)(40 * i + t)); }
+    }
+    check(records_write(path, samples, grading, &error), "%s", error.text);
+    RecordFile *rows = record_file_open(path, &error);
+    if (!check(rows, "%s", error.text)) { return; }
+    json_t *row;
+    int count = 0, wrong = 0;
+    while ((row = record_file_next(rows, &error)) && count < samples->count) {
+        const Sample *s = &samples->list[count];
+        const Prompt prompt = prompt_set_get(grading->prompts, grading->prompt_index[s->prompt]);
+        const json_t *ids = json_object_get(row, "ids"), *logprobs = json_object_get(row, "logprobs"), *prompt_ids = json_object_get(row, "prompt_ids");
+        json_t *truth = json_loads(prompt.truth_json, 0, NULL);
+        bool ok = !strcmp(json_string_value(json_object_get(row, "prompt")), prompt.text) && !strcmp(json_string_value(json_object_get(row, "response")), s->text.data) &&
+                  !strcmp(json_string_value(json_object_get(row, "reason")), s->verdict.reason) && json_equal(json_object_get(row, "truth"), truth) &&
+                  json_integer_value(json_object_get(row, "index")) == prompt.index && json_integer_value(json_object_get(row, "sample")) == s->number &&
+                  json_number_value(json_object_get(row, "reward")) == (double)s->reward && (float)json_number_value(json_object_get(row, "advantage")) == s->advantage &&
+                  json_is_true(json_object_get(row, "finished")) == s->finished && (int)json_array_size(ids) == s->count && (int)json_array_size(logprobs) == s->count &&
+                  (int)json_array_size(prompt_ids) == s->prompt_count;
+        for (int t = 0; t < s->count; t++) {
+            ok = ok && json_integer_value(json_array_get(ids, (size_t)t)) == s->tokens[t] && (float)json_number_value(json_array_get(logprobs, (size_t)t)) == s->logprob[t];
+        }
+        for (int t = 0; t < s->prompt_count; t++) { ok = ok && json_integer_value(json_array_get(prompt_ids, (size_t)t)) == s->prompt_ids[t]; }
+        wrong += !ok, count++;
+        json_decref(truth), json_decref(row);
+    }
+    record_file_close(rows);
+    check(count == samples->count && wrong == 0, "%d of %d records differ from their answers", wrong, count);
+}
 static void test_grading(void) {
     enum { N = 300 };
     char path[100];
@@ -310,6 +347,7 @@ static void test_grading(void) {
         check(wrong == 0, "round %d: %d of %d answers are graded wrong", round, wrong, N);
     }
     grading_close(&grading);
+    check_records(&samples, &grading);
     samples_free(&samples);
     ints_free(&ids);
     prompt_set_close(set);
