@@ -6,7 +6,7 @@
 
 int main(int argc, char **argv) {
     Config config = config_from_args(argc, argv);
-    miniature_prepare(&config);
+    const bool miniature = miniature_prepare(&config);
     Trainer t;
     trainer_open(&t, &config);
     Policy *policy = &t.g.policy;
@@ -46,6 +46,6 @@ int main(int argc, char **argv) {
         trainer_end_step(&t, &stats, &fresh, &updates);
     }
     trainer_end(&t);
-    miniature_explain(&config, t.state.step >= t.total_steps);
+    if (miniature && t.state.step >= t.total_steps) { miniature_explain(); }
     return trainer_close(&t);
 }

@@ -2,7 +2,7 @@
 //
 // The task is a sum of k one-digit numbers, k = 2 .. 10: prompt `4+9+3=`, answer `\boxed{16}`. A model that thinks writes the running
 // sum, `4+9=13,13+3=16</think>\boxed{16}`, 8k - 4 tokens; so a context of 32 fits k <= 4, one of 56 k <= 7, one of 96 all.
-// The supervised start has seen a teacher who with probability 0.62 GUESSES, `</think>\boxed{21}`, and else thinks: so it knows how to
+// The supervised start has seen a teacher who with probability 0.66 GUESSES, `</think>\boxed{21}`, and else thinks: so it knows how to
 // add, but mostly does not. Reward alone teaches it to think; each lengthening of the context unlocks longer sums.
 // Everything goes the way of a real model: a tokenizer.json, a chat template, a Parquet file of prompts, the same loop and grader.
 #pragma once
@@ -16,7 +16,7 @@ enum { MINIATURE_SHORTEST = 2,
        MINIATURE_PROMPTS = 10240,
        MINIATURE_ANSWER = 96 };
 #define MINIATURE_EVAL_COUNT ((MINIATURE_LONGEST - MINIATURE_SHORTEST + 1) * MINIATURE_EVAL_EACH)
-static const double miniature_guess_share = 0.62;
+static const double miniature_guess_share = 0.66;
 static const struct {
     int context, steps;
 } miniature_stages[] = {{32, 40}, {56, 40}, {96, 60}};
@@ -182,13 +182,13 @@ static inline void miniature_supervised_start(const Config *config, const char *
 }
 // Without --model: DeepSeek-R1-Distill-Qwen-1.5B if it is there, else the miniature, its data and its start. Says which in one line.
 // The user's own options stay as given; a single number for --context is the cap under which the three stages run.
-static inline void miniature_prepare(Config *config) {
+static inline bool miniature_prepare(Config *config) { // whether the miniature is what will be trained
     static char model[1100], start[1100], train[1100], eval[1100], stages[128];
-    if (*config->model) { return; }
+    if (*config->model) { return false; }
     if (file_exists(model_default)) {
         printf("model: %s\n", model_default);
         config->model = model_default;
-        return;
+        return false;
     }
     const bool single = config->given.context && config->stage_count == 1 && config->stages[0].steps == 0;
     const int cap = single ? config->stages[0].context : MINIATURE_ANSWER;
@@ -211,17 +211,17 @@ static inline void miniature_prepare(Config *config) {
     snprintf(eval, sizeof(eval), "%.900s/held_out.parquet", dir);
     miniature_write_model(model);
     config->model = model;
-    if (config->plan) { return; }
+    if (config->plan) { return true; }
     miniature_write_prompts(train, false, random_key((uint64_t)config->seed, 11));
     miniature_write_prompts(eval, true, 0);
     miniature_supervised_start(config, dir, model);
     config->model = start;
     config_set_default(config, "train_data", train);
     config_set_default(config, "eval_data", eval);
+    return true;
 }
 // What a reader should take from the curve, and what not.
-static inline void miniature_explain(const Config *config, bool done) {
-    if (!done || strncmp(config->model, config->run_dir, strlen(config->run_dir)) != 0) { return; }
+static inline void miniature_explain(void) {
     printf("What reward taught: to reason before answering. The arithmetic itself, and the form of an answer, come from the supervised start, which\n"
            "mostly guessed; GRPO found that written-out sums earn more, and each longer context let longer ones count.\n");
 }
