@@ -29,14 +29,8 @@ static inline void dataset_close(Dataset *dataset) {
 // The prompts of a step, counted from 0: per_step indices into the set, valid until the next call.
 static inline const int *dataset_step(Dataset *dataset, int step) {
     const int epoch = step / dataset->steps_per_epoch;
-    if (epoch != dataset->epoch) { // Fisher-Yates from the identity, so that an epoch's order follows from its number alone
-        uint64_t key = random_key(dataset->key, (uint64_t)epoch);
-        for (int i = 0; i < dataset->count; i++) { dataset->order[i] = i; }
-        for (int i = dataset->count - 1; i > 0; i--) {
-            int j = (int)random_below(key, (uint64_t)i, (uint32_t)i + 1), kept = dataset->order[i];
-            dataset->order[i] = dataset->order[j];
-            dataset->order[j] = kept;
-        }
+    if (epoch != dataset->epoch) { // an epoch's order follows from its number alone
+        random_permutation(dataset->order, dataset->count, random_key(dataset->key, (uint64_t)epoch));
         dataset->epoch = epoch;
     }
     return dataset->order + (size_t)(step % dataset->steps_per_epoch) * (size_t)dataset->per_step;

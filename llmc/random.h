@@ -25,3 +25,12 @@ LLMC_INLINE float random_normal(uint64_t key, uint64_t counter) {
     double u = ((double)(bits >> 32) + 1.0) * 0x1p-32, v = (double)(bits & 0xFFFFFFFFu) * 0x1p-32;
     return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
 }
+// A permutation of 0 .. count-1 that follows from the key (Fisher and Yates).
+LLMC_INLINE void random_permutation(int *order, int count, uint64_t key) {
+    for (int i = 0; i < count; i++) { order[i] = i; }
+    for (int i = count - 1; i > 0; i--) {
+        int j = (int)random_below(key, (uint64_t)i, (uint32_t)i + 1), kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+}

@@ -102,14 +102,6 @@ static inline void sft_step(SftTrainer *t, const Pairs *pairs, const int *order,
     sft_microbatch(t, t->tokens);
     policy_update(&t->policy, adamw, updates);
 }
-static inline void sft_shuffle(int *order, int count, uint64_t key) {
-    for (int i = 0; i < count; i++) { order[i] = i; }
-    for (int i = count - 1; i > 0; i--) {
-        int j = (int)random_below(key, (uint64_t)i, (uint32_t)i + 1), kept = order[i];
-        order[i] = order[j];
-        order[j] = kept;
-    }
-}
 static inline float sft_learning_rate(const SftConfig *c, int step) { // linear warm-up, then half a cosine down to min_lr_fraction
     if (step < c->warmup_steps) { return c->learning_rate * (float)(step + 1) / (float)c->warmup_steps; }
     float part = (float)(step - c->warmup_steps) / fmaxf(1, (float)(c->steps - c->warmup_steps));
@@ -156,7 +148,7 @@ static inline void sft_run(const SftConfig *c, bool quiet) {
     int *order = (int *)host_alloc(sizeof(int) * (size_t)(pairs.count + 1)), taken = pairs.count, epoch = 0;
     const int per_step = c->pairs_per_step < pairs.count ? c->pairs_per_step : pairs.count;
     for (int step = 0; step < c->steps; step++) {
-        if (taken + per_step > pairs.count) { sft_shuffle(order, pairs.count, random_key(random_key((uint64_t)c->seed, 5), (uint64_t)epoch++)), taken = 0; }
+        if (taken + per_step > pairs.count) { random_permutation(order, pairs.count, random_key(random_key((uint64_t)c->seed, 5), (uint64_t)epoch++)), taken = 0; }
         UpdateStats updates = {0};
         const double started = seconds_now();
         adamw.learning_rate = sft_learning_rate(c, step);
