@@ -29,7 +29,7 @@ static void open_weights(Generator *g, const RolloutConfig *c, int answers, int 
     if (answers) {
         const RolloutSizes sizes = g->engine.sizes;
         rollout_layout(&g->engine, &g->policy, &g->memory, &sizes);
-        generator_open_samples(g, answers, prompts, c->context);
+        generator_open_samples(g, answers, prompts, c->context, c->grader);
     } else {
         policy_make_rope_table(&g->policy);
     }
@@ -84,21 +84,24 @@ static void evaluate_set(Generator *g, const RolloutConfig *c) {
     generator_close(g);
 }
 static void score_ids(Generator *g, const RolloutConfig *c) {
-    RecordFile *file = record_file_open(c->score, &(Error){{0}});
     Error error = {""};
+    RecordFile *file = record_file_open(c->score, &error);
     const int rows = c->context + c->max_prompt_tokens;
     const float temperature = c->given.temperature ? c->temperature : 1;
-    if (!file) { fatal("%s: cannot be opened", c->score); }
+    if (!file) { fatal("%s", error.text); }
     open_weights(g, c, 0, 0, c->max_prompt_tokens, rows);
     Microbatch batch = microbatch_create(rows, 1);
     Ints ids = {0};
     Buffer line = {0};
     for (json_t *row; (row = record_file_next(file, &error)); json_decref(row)) {
         const json_t *list = json_object_get(row, "ids");
+        if (!json_is_array(list)) { fatal("%s line %lld: has no list \"ids\"", c->score, (long long)file->position); }
         ids.size = 0;
-        for (size_t i = 0; i < json_array_size(list); i++) { ints_push(&ids, (int)json_integer_value(json_array_get(list, i))); }
-        for (size_t i = 0; i < ids.size; i++) {
-            if (ids.data[i] < 0 || ids.data[i] >= g->policy.vocab_used) { fatal("%s line %lld: id %d is not one of the tokenizer's %d", c->score, (long long)file->position, ids.data[i], g->policy.vocab_used); }
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            const json_t *id = json_array_get(list, i);
+            const json_int_t value = json_is_integer(id) ? json_integer_value(id) : -1;
+            if (value < 0 || value >= g->policy.vocab_used) { fatal("%s line %lld: id %s is not one of the tokenizer's %d", c->score, (long long)file->position, json_excerpt(id).text, g->policy.vocab_used); }
+            ints_push(&ids, (int)value);
         }
         if (ids.size < 1 || ids.size > (size_t)rows) { fatal("%s line %lld: %zu ids; 1 to %d are wanted (--context)", c->score, (long long)file->position, ids.size, rows); }
         microbatch_clear(&batch);

@@ -17,7 +17,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(int,   group_size,            "g", "8",     "[2,4096]",    "answers sampled per question")                                                  \
     OPTION(int,   minibatch_prompts,     "",  "64",    "[1,1048576]", "questions per optimizer update; must divide prompts_per_step")                  \
     OPTION(float, temperature,           "t", "0.6",   "(0,100]",     "of sampling, and of the log-probabilities trained on")                          \
-    OPTION(text,  grader,                "",  "deepscaler", "deepscaler", "what decides the reward")                                                   \
+    OPTION(text,  grader,                "",  "deepscaler", "deepscaler|math_verify", "what decides the reward")                                                   \
     OPTION(int64, seed,                  "",  "1337",  "",            "every random choice follows from it")
 #define GRPO_RECIPE_LOSS(OPTION) \
     OPTION(text,  loss,                  "",  "grpo",  "grpo",        "clipped surrogate with advantages from the group")                              \
@@ -79,7 +79,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(float, top_p,                 "",  "1",     "(0,1]",       "sample from the smallest set of tokens with this much probability")             \
     OPTION(int,   top_k,                 "",  "0",     "[0,1048576]", "sample from the k likeliest tokens, 0 = all")                                   \
     OPTION(flag,  greedy,                "",  "false", "",            "always the likeliest token")                                                    \
-    OPTION(text,  grader,                "",  "deepscaler", "deepscaler", "what decides whether an answer is right")                                   \
+    OPTION(text,  grader,                "",  "deepscaler", "deepscaler|math_verify", "what decides whether an answer is right")                                   \
     OPTION(int64, seed,                  "",  "1337",  "",            "every random choice follows from it")                                           \
     OPTION(int,   kv_cache_mib,          "",  "0",     "[0,16777216]", "memory for keys and values, 0 = what is left")                                 \
     OPTION(int,   max_sequences,         "",  "0",     "[0,1048576]", "answers sampled at the same time, 0 = as many as fit")                          \
@@ -240,6 +240,9 @@ static inline bool config_check(Config *config, Error *error) {
     }
     if (config->prompts_per_step % config->minibatch_prompts) {
         return error_set(error, "--minibatch_prompts %d does not divide --prompts_per_step %d", config->minibatch_prompts, config->prompts_per_step);
+    }
+    if ((int64_t)config->prompts_per_step * config->group_size > 1 << 24) {
+        return error_set(error, "--prompts_per_step %d times --group_size %d are more than %d answers a step", config->prompts_per_step, config->group_size, 1 << 24);
     }
     int64_t longest = (int64_t)config_longest_context(config) + config->max_prompt_tokens;
     if (!config->given.tokens_per_microbatch && config->tokens_per_microbatch < longest) { config->tokens_per_microbatch = (int)longest; }

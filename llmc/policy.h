@@ -144,9 +144,11 @@ static inline void policy_layout(Policy *policy, Memory *memory, const PolicySiz
 static inline bool policy_open(Policy *policy, const char *model_dir, int vocab_used, Error *error) {
     *policy = (Policy){0};
     if (!model_config_read(&policy->config, model_dir, error)) { return false; }
-    if (vocab_used < 2) { return error_set(error, "%s: the tokenizer has %d tokens", model_dir, vocab_used); }
+    if (vocab_used < 2 || vocab_used > policy->config.vocab) {
+        return error_set(error, "%s: tokenizer.json has %d tokens, config.json a vocab_size of %d: they are not of one model", model_dir, vocab_used, policy->config.vocab);
+    }
     policy->parameters = parameter_table_create(&policy->config);
-    policy->vocab_used = vocab_used < policy->config.vocab ? vocab_used : policy->config.vocab;
+    policy->vocab_used = vocab_used;
     int rounded = (policy->vocab_used + 63) / 64 * 64;
     policy->logit_stride = rounded < policy->config.vocab ? rounded : policy->config.vocab;
     return true;

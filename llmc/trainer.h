@@ -49,6 +49,9 @@ static inline void trainer_open_data(Trainer *t) {
         if (t->eval_set_count == MAX_EVAL_SETS) { fatal("--eval_data: more than %d files", MAX_EVAL_SETS); }
         EvalSet *set = &t->eval_sets[t->eval_set_count++];
         set->prompts = prompts_open(item, c->model, prepared, c->max_prompt_tokens, set->name);
+        for (const EvalSet *other = t->eval_sets; other < set; other++) {
+            if (!strcmp(other->name, set->name)) { fatal("--eval_data: two files are called %s, and so would their metrics: rename one", set->name); }
+        }
     }
 }
 
@@ -88,14 +91,31 @@ static inline void trainer_plan_memory(Trainer *t) {
     const int longest = config_longest_context(c);
     memory_commit(&t->g.memory);
     trainer_layout(t, cache_bytes, true);
-    generator_open_samples(&t->g, answers, t->eval_chunk > c->prompts_per_step ? t->eval_chunk : c->prompts_per_step, longest > c->eval_max_tokens ? longest : c->eval_max_tokens);
+    generator_open_samples(&t->g, answers, t->eval_chunk > c->prompts_per_step ? t->eval_chunk : c->prompts_per_step, longest > c->eval_max_tokens ? longest : c->eval_max_tokens, c->grader);
     t->plan = batch_plan_create(batch);
     t->microbatch = microbatch_create(c->tokens_per_microbatch, batch);
     t->dlogprob = (float *)host_alloc(sizeof(float) * 2 * (size_t)c->tokens_per_microbatch);
     t->dentropy = t->dlogprob + c->tokens_per_microbatch;
 }
 
-static inline void trainer_reference_path(char path[1024], const Config *c, int stage) { snprintf(path, 1024, "%.900s/reference/stage_%d.safetensors", c->run_dir, stage); }
+// The reference of a later stage's KL term: a resumed run must find the same one. The first stage's is the model that training starts from.
+static inline void trainer_save_reference(const Trainer *t) {
+    char path[1024];
+    PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
+    Error error;
+    snprintf(path, sizeof(path), "%.900s/reference", t->config->run_dir);
+    if (!directory_create(path, &error)) { fatal("%s", error.text); }
+    snprintf(path, sizeof(path), "%.900s/reference/stage_%d.safetensors", t->config->run_dir, t->state.stage);
+    if (!policy_write_arrays(path, 0, &t->g.policy, &reference, 1, &error)) { fatal("%s", error.text); }
+}
+static inline void trainer_read_reference(Trainer *t, const char *checkpoint) { // it lies in the run_dir that the checkpoint is of
+    char path[1024];
+    PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
+    Error error;
+    snprintf(path, sizeof(path), "%.900s/../../reference/stage_%d.safetensors", checkpoint, t->state.stage);
+    if (!file_exists(path)) { fatal("%s: is missing, and without it the KL term cannot go on: resume a checkpoint where it was written, or start from it with --model", path); }
+    if (!policy_read_arrays(path, &t->g.policy, &reference, 1, &error)) { fatal("%s", error.text); }
+}
 
 // The newest checkpoint of run_dir, the one --resume names, or the model that training starts from. Returns the step to go on from, -1 for a new run.
 static inline int trainer_resume(Trainer *t) {
@@ -115,9 +135,11 @@ static inline int trainer_resume(Trainer *t) {
     }
     if (!checkpoint_read(path, &t->g.policy, &t->state, &error)) { fatal("%s", error.text); }
     printf("resuming from %s: step %d\n", path, t->state.step);
-    trainer_reference_path(path, c, t->state.stage);
-    PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
-    if (t->g.policy.reference && file_exists(path) && !policy_read_arrays(path, &t->g.policy, &reference, 1, &error)) { fatal("%s", error.text); }
+    if (t->state.stage >= c->stage_count) { fatal("%s/trainer_state.json: is of stage %d, --context %s has %d", path, t->state.stage + 1, c->context, c->stage_count); }
+    if (t->g.policy.reference && t->state.stage > 0) {
+        trainer_read_reference(t, path);
+        if (named) { trainer_save_reference(t); }
+    }
     return t->state.step;
 }
 // run_dir must be there and hold no other configuration.

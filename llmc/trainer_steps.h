@@ -7,7 +7,6 @@
 static inline void trainer_begin_stage(Trainer *t) {
     const Config *c = t->config;
     const int stage = config_stage(c, t->state.step + 1);
-    Error error;
     if (stage == t->state.stage) { return; }
     t->state.stage = stage;
     t->state.stage_start = t->state.step;
@@ -18,14 +17,9 @@ static inline void trainer_begin_stage(Trainer *t) {
         t->state.warmup_start = t->state.step;
     }
     if (list_contains(c->stage_restart, "data")) { t->state.data_start = t->state.step; }
-    if (t->g.policy.reference) { // saved: a resumed run must find the same reference
+    if (t->g.policy.reference) {
         if (list_contains(c->stage_restart, "reference")) { device_copy(t->g.policy.reference, t->g.policy.weights, t->g.policy.parameters.total * sizeof(floatX)); }
-        char path[1024];
-        PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
-        snprintf(path, sizeof(path), "%.1000s/reference", c->run_dir);
-        if (!directory_create(path, &error)) { fatal("%s", error.text); }
-        trainer_reference_path(path, c, stage);
-        if (!policy_write_arrays(path, 0, &t->g.policy, &reference, 1, &error)) { fatal("%s", error.text); }
+        trainer_save_reference(t);
     }
     printf("stage %d of %d: answers of up to %d tokens from here\n", stage + 1, c->stage_count, c->stages[stage].context);
 }

@@ -37,7 +37,7 @@ check_equal() { # "what" got want
 check_contains() { # "what" text regex
     if printf '%s\n' "$2" | grep -Eq -e "$3"; then check_passed; else check_failed "$1: \"$(printf '%s' "$2" | tail -n 3)\" does not contain \"$3\""; fi
 }
-# The command ends with 1 and says on stderr, in one line that begins with "error:" and contains the regex, what is wrong.
+# The command ends with 1, and the last line of stderr, the only one that begins with "error:", says what is wrong and contains the regex.
 check_refused() { # "what" "regex" command..
     what=$1 regex=$2
     shift 2
@@ -45,9 +45,9 @@ check_refused() { # "what" "regex" command..
     status=$?
     if [ "$status" -ne 1 ]; then
         check_failed "$what: ended with $status, want 1: $(tail -n 2 "$scratch/out" "$scratch/err")"
-    elif [ "$(wc -l <"$scratch/err")" -ne 1 ] || ! grep -q '^error: ' "$scratch/err"; then
+    elif [ "$(grep -c '^error: ' "$scratch/err")" -ne 1 ] || ! tail -n 1 "$scratch/err" | grep -q '^error: '; then
         check_failed "$what: not one line of error: $(cat "$scratch/err")"
-    elif ! grep -Eq -e "$regex" "$scratch/err"; then
+    elif ! tail -n 1 "$scratch/err" | grep -Eq -e "$regex"; then
         check_failed "$what: \"$(cat "$scratch/err")\" does not contain \"$regex\""
     else
         check_passed
