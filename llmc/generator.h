@@ -72,13 +72,15 @@ static inline void generator_open_model(Generator *g, const char *model_dir, FIL
     if (g->generation.eos_count == 0) { fprintf(out, "warning: %s names no eos_token_id: every answer will run to its limit\n", model_dir); }
 }
 // Host side, when the memory plan has been handed out: room for `answers` at a time, to at most `prompts` prompts.
-static inline void generator_open_samples(Generator *g, int answers, int prompts, int max_new_tokens) {
+static inline void generator_open_samples(Generator *g, int answers, int prompts, int max_new_tokens, const char *grader) {
+    GraderMode mode = GRADER_DEEPSCALER;
+    grader_from_name(&mode, grader); // the options accept no other names
     g->samples = samples_create(answers, max_new_tokens);
     g->prompt_index = (int *)host_alloc(sizeof(int) * (size_t)prompts);
     g->prompt_capacity = prompts;
     rollout_open(&g->engine, answers, prompts);
     policy_make_rope_table(&g->policy);
-    grading_open(&g->grading, g->tokenizer, GRADER_DEEPSCALER, omp_get_max_threads(), answers);
+    grading_open(&g->grading, g->tokenizer, mode, omp_get_max_threads(), answers);
 }
 static inline void generator_close(Generator *g) {
     grading_close(&g->grading);

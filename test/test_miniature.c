@@ -260,7 +260,7 @@ static void test_model(void) {
     check(sft_learning_rate(&schedule, 0) == 0.5f && sft_learning_rate(&schedule, 3) == 2 && sft_learning_rate(&schedule, 4) == 2, "linear warm-up");
     check(fabsf(sft_learning_rate(&schedule, 12) - 1.1f) < 1e-6f && fabsf(sft_learning_rate(&schedule, 20) - 0.2f) < 1e-6f, "half a cosine");
     int order[100], seen[100] = {0}, moved = 0;
-    sft_shuffle(order, 100, 5);
+    random_permutation(order, 100, 5);
     for (int i = 0; i < 100; i++) { seen[order[i]]++, moved += order[i] != i; }
     for (int i = 0; i < 100; i++) { check(seen[i] == 1, "pair %d comes %d times an epoch", i, seen[i]); }
     check(moved > 90, "%d of 100 pairs move", moved);
