@@ -14,7 +14,7 @@ export GRPO_TEST_DATA OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OMP_WAIT_POLICY=pa
 cd "$tree" || exit 1
 
 build() { nice make -s BACKEND=cpu PRECISION="${PRECISION:-FP32}" VARIANT=mutant OPTIMIZE='-O1 -march=native' "build/mutant/test/$1" >build.log 2>&1; }
-passes() { nice timeout 120 "build/mutant/test/$1" >run.log 2>&1; }
+passes() { nice timeout 60 "build/mutant/test/$1" >run.log 2>&1; }
 
 list() {
     cat <<'END'
@@ -26,7 +26,6 @@ llmc/grpo.h test_grpo s/\*clipped || fabs(logprob - old) > 20 ? 0/*clipped ? 0/
 llmc/grpo.h test_grpo s/return \*clipped ? held : as_is/return as_is/
 llmc/grpo.h test_grpo s/const double difference = logprob - reference;/const double difference = reference - logprob;/
 llmc/grpo.h test_grpo s/difference \* difference \/ 2/difference * difference/
-llmc/grpo.h test_grpo s/value > 10 || fabs(difference) > 20 ? 0/value > 10 ? 0/
 llmc/grpo.h test_grpo s/value > 10 || fabs(difference) > 20 ? 0 : 1 - exp(d)/1 - exp(d)/
 llmc/grpo.h test_grpo s/return value > 10 ? 10 : value/return value/
 llmc/grpo.h test_grpo s/exp(d) - d - 1;/exp(d) - d;/
@@ -46,10 +45,10 @@ llmc/advantage.h test_grpo s/+ 1e-6/+ 1e-4/
 llmc/batch.h test_batch s/return s->prompt_count + s->count - 1/return s->count/
 llmc/batch.h test_batch s/plan->room\[m\] < need/plan->room[m] < need - 1/
 llmc/batch.h test_batch s/plan->room\[m\] -= need;//
-llmc/batch.h test_batch s/!(skip_silent && s->advantage == 0)/!(s->advantage == 0)/
+llmc/batch.h test_batch s/!(skip_silent && s->advantage == 0)/!(skip_silent || s->advantage == 0)/
 llmc/batch.h test_batch s/return difference ? difference : i - j/return -difference/
 llmc/batch.h test_batch s/if (s->count > 0 \&\& /if (/
-llmc/batch.h test_batch s/for (int i = first; i < first + count; i++) { tokens/for (int i = 0; i < count; i++) { tokens/
+llmc/batch.h test_batch s/for (int i = first; i < first + count; i++) { tokens/for (int i = first; i < count; i++) { tokens/
 llmc/microbatch.h test_batch s/int target = i + 1 - prompt_count;/int target = i - prompt_count;/
 llmc/microbatch.h test_batch s/positions\[first + i\] = i;/positions[first + i] = first + i;/
 llmc/microbatch.h test_batch s/difference ? difference : i - j/difference ? difference : j - i/
@@ -64,7 +63,7 @@ llmc/page_pool.h test_batch s/if (--pool->owners\[page\] == 0)/if (pool->owners[
 llmc/page_pool.h test_batch s/pool->owners\[page\]++;//
 llmc/page_pool.h test_batch s/^    memset(pool->owners.*//
 llmc/worker_pool.h test_batch s/pool->count > 0 || pool->busy > 0/pool->count > 0/
-llmc/worker_pool.h test_batch s/pool->count == 0 \&\& pool->busy == 0/pool->count == 0/
+llmc/worker_pool.h test_batch s/pool->count == 0 \&\& pool->busy == 0/pool->count == 0 \&\& pool->busy == 1/
 llmc/worker_pool.h test_batch s/^        pool->busy++;//
 llmc/worker_pool.h test_batch s/if (pool->count == 0) { break; }/if (pool->closing) { break; }/
 llmc/worker_pool.h test_batch s/(pool->first + 1) % pool->capacity/pool->first + 1 < pool->capacity ? pool->first + 1 : 1/
@@ -72,7 +71,7 @@ llmc/memory.h test_batch s/phase == MEMORY_RESIDENT ? 0 : memory->resident/0/
 llmc/memory.h test_batch s/generate > train ? generate : train/generate + train/
 llmc/memory.h test_batch s/(bytes + 255) \/ 256 \* 256/bytes/
 llmc/memory.h test_batch s/total <= available/total < available/
-llmc/memory.h test_batch s/memset(memory->used, 0/memset(memory->used, 0 * (int)/
+llmc/memory.h test_batch s/^    memset(memory->used, 0, .*//
 llmc/parameters.h test_batch s/parameter_add(&t, false, keys, c->hidden, "self_attn.v_proj/parameter_add(\&t, true, keys, c->hidden, "self_attn.v_proj/
 llmc/parameters.h test_batch s/c->tied_head ? t.embedding : /!c->tied_head ? t.embedding : /
 llmc/evaluate.h test_evaluate s/(double)(n - c - i) \/ (n - i)/(double)(n - c) \/ n/

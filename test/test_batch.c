@@ -24,7 +24,7 @@ static Samples random_samples(int count, uint64_t key) {
     return samples;
 }
 static void check_plan(const BatchPlan *plan, const Samples *samples, int first, int count, int rows, bool skip_silent, const char *what) {
-    int seen[MOST] = {0}, total_rows = 0, smallest_pair = 2 * rows, previous_rows = 0;
+    int seen[MOST] = {0}, smallest_pair = 2 * rows, previous_rows = 0;
     for (int m = 0; m < plan->count; m++) {
         int used = 0;
         check(plan->starts[m + 1] > plan->starts[m], "%s: micro-batch %d is empty", what, m);
@@ -36,7 +36,7 @@ static void check_plan(const BatchPlan *plan, const Samples *samples, int first,
         }
         check(used <= rows, "%s: micro-batch %d has %d rows, more than %d", what, m, used, rows);
         if (m > 0 && used + previous_rows < smallest_pair) { smallest_pair = used + previous_rows; }
-        total_rows += used, previous_rows = used;
+        previous_rows = used;
     }
     check(plan->count == 0 || plan->starts[0] == 0, "%s: the first micro-batch starts at %d", what, plan->starts[0]);
     check(plan->count < 2 || smallest_pair > rows, "%s: two neighbours would have fitted into one", what); // first fit never leaves such a pair

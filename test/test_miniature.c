@@ -340,7 +340,8 @@ static void test_grading(void) {
         for (int i = 0; i < N; i++) {
             const Sample *s = &samples.list[i];
             char answer[16];
-            snprintf(answer, sizeof(answer), i % 3 == 2 ? "" : "%d", sum_of(prompt_set_get(set, prompt_index[i]).problem) + i % 3);
+            snprintf(answer, sizeof(answer), "%d", sum_of(prompt_set_get(set, prompt_index[i]).problem) + i % 3);
+            if (i % 3 == 2) { *answer = 0; }
             wrong += s->reward != (i % 3 == 0) || s->verdict.reward != (i % 3 == 0) || strcmp(s->answer.data ? s->answer.data : "", answer) != 0 ||
                      strncmp(s->text.data, i % 3 == 2 ? "1+1=2" : "</think>", i % 3 == 2 ? 6 : 8) != 0;
         }
