@@ -15,28 +15,32 @@
     #define LLMC_INLINE static inline
 #endif
 
-// How many floats the widest vector register of the target holds, and the lanes that interleave the lower and the upper halves of two of them;
-// kernels of the CPU backend are written over it.
+// How many floats the widest vector register of the target holds, the lanes that interleave the lower and the upper halves of two of them,
+// and where its groups of four lanes begin; kernels of the CPU backend are written over it.
 #if defined(__AVX512F__)
 enum { SIMD_WIDTH = 16,
        SIMD_REGISTERS = 32 };
     #define SIMD_ZIP_LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
     #define SIMD_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+    #define SIMD_QUADS(Q) Q(0), Q(4), Q(8), Q(12)
 #elif defined(__AVX__)
 enum { SIMD_WIDTH = 8,
        SIMD_REGISTERS = 16 };
     #define SIMD_ZIP_LOW  0, 8, 1, 9, 2, 10, 3, 11
     #define SIMD_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+    #define SIMD_QUADS(Q) Q(0), Q(4)
 #elif defined(__aarch64__)
 enum { SIMD_WIDTH = 4,
        SIMD_REGISTERS = 32 };
     #define SIMD_ZIP_LOW  0, 4, 1, 5
     #define SIMD_ZIP_HIGH 2, 6, 3, 7
+    #define SIMD_QUADS(Q) Q(0)
 #else
 enum { SIMD_WIDTH = 4,
        SIMD_REGISTERS = 16 };
     #define SIMD_ZIP_LOW  0, 4, 1, 5
     #define SIMD_ZIP_HIGH 2, 6, 3, 7
+    #define SIMD_QUADS(Q) Q(0)
 #endif
 
 LLMC_INLINE float bf16_to_float(uint16_t bits) {

@@ -139,6 +139,7 @@ static void test_greedy(float *row) {
         float logprob, want, entropy, lse;
         fill(row, V, V + 3, 2, 9);
         row[best] = row[V - 1] = 50; // equal: the lower id
+        row[1] = 49.999f;
         sample_tokens(&token, &logprob, row, &key, &counter, 0, 0.5f, 7, 1, V, V + 3);
         target = token;
         logprob_forward(&want, &entropy, &lse, row, &target, 1, 1, V, V + 3);

@@ -69,16 +69,38 @@ static inline void vector_store_part(float *p, Vector x, int count) {
     memcpy(p, &x, (size_t)count * sizeof(float));
 }
 
-// Rows become columns: log2(width) rounds that interleave each row of the upper half with its partner of the lower half.
+// Rows become columns: first 4 x 4 inside every group of four lanes, then whole groups change places.
 static inline __attribute__((always_inline)) void vector_transpose(Vector row[SIMD_WIDTH]) {
-    for (int round = 1; round < SIMD_WIDTH; round *= 2) {
-        Vector next[SIMD_WIDTH];
-        for (int i = 0; i < SIMD_WIDTH / 2; i++) {
-            next[2 * i] = __builtin_shufflevector(row[i], row[i + SIMD_WIDTH / 2], SIMD_ZIP_LOW);
-            next[2 * i + 1] = __builtin_shufflevector(row[i], row[i + SIMD_WIDTH / 2], SIMD_ZIP_HIGH);
-        }
-        for (int i = 0; i < SIMD_WIDTH; i++) { row[i] = next[i]; }
+#define VECTOR_SINGLES(l)       l, l + SIMD_WIDTH, l + 1, l + SIMD_WIDTH + 1
+#define VECTOR_PAIRS(l)         l, l + 1, l + SIMD_WIDTH, l + SIMD_WIDTH + 1
+#define VECTOR_UPPER_SINGLES(l) VECTOR_SINGLES(l + 2)
+#define VECTOR_UPPER_PAIRS(l)   VECTOR_PAIRS(l + 2)
+#define VECTOR_EVEN_GROUPS(l)   2 * l, 2 * l + 1, 2 * l + 2, 2 * l + 3
+#define VECTOR_ODD_GROUPS(l)    2 * l + 4, 2 * l + 5, 2 * l + 6, 2 * l + 7
+    for (int i = 0; i < SIMD_WIDTH; i += 4) {
+        Vector low01 = __builtin_shufflevector(row[i], row[i + 1], SIMD_QUADS(VECTOR_SINGLES));
+        Vector high01 = __builtin_shufflevector(row[i], row[i + 1], SIMD_QUADS(VECTOR_UPPER_SINGLES));
+        Vector low23 = __builtin_shufflevector(row[i + 2], row[i + 3], SIMD_QUADS(VECTOR_SINGLES));
+        Vector high23 = __builtin_shufflevector(row[i + 2], row[i + 3], SIMD_QUADS(VECTOR_UPPER_SINGLES));
+        row[i] = __builtin_shufflevector(low01, low23, SIMD_QUADS(VECTOR_PAIRS));
+        row[i + 1] = __builtin_shufflevector(low01, low23, SIMD_QUADS(VECTOR_UPPER_PAIRS));
+        row[i + 2] = __builtin_shufflevector(high01, high23, SIMD_QUADS(VECTOR_PAIRS));
+        row[i + 3] = __builtin_shufflevector(high01, high23, SIMD_QUADS(VECTOR_UPPER_PAIRS));
     }
+    for (int apart = 4; apart < SIMD_WIDTH; apart *= 2) {
+        for (int i = 0; i < SIMD_WIDTH; i++) {
+            if (i & apart) { continue; }
+            Vector a = row[i], b = row[i | apart];
+            row[i] = __builtin_shufflevector(a, b, SIMD_QUADS(VECTOR_EVEN_GROUPS));
+            row[i | apart] = __builtin_shufflevector(a, b, SIMD_QUADS(VECTOR_ODD_GROUPS));
+        }
+    }
+#undef VECTOR_SINGLES
+#undef VECTOR_PAIRS
+#undef VECTOR_UPPER_SINGLES
+#undef VECTOR_UPPER_PAIRS
+#undef VECTOR_EVEN_GROUPS
+#undef VECTOR_ODD_GROUPS
 }
 
 // The upper half onto the lower half until one lane is left: a fixed tree. Zipping a vector with itself doubles every lane of a half.
