@@ -99,7 +99,7 @@ llmc/checkpoint.h test_checkpoint s/checkpoint_path(temporary, run_dir, state->s
 llmc/checkpoint.h test_checkpoint s/done < p->parameters.total; done += POLICY_CHUNK/done < POLICY_CHUNK; done += POLICY_CHUNK/
 llmc/sft.h test_miniature s/(float)(-1 \/ response_tokens)/(float)(1 \/ response_tokens)/
 llmc/sft.h test_miniature s/(float)(-1 \/ response_tokens)/(float)(-1.0 \/ batch->rows)/
-llmc/sft.h test_miniature s/ints_push(\&ids, eos);//
+llmc/sft.h test_miniature s/ints_push(&ids, eos);/ints_push(\&ids, eos + 1);/
 llmc/sft.h test_miniature s/(int)ids.size > context/(int)ids.size > context + 1/
 llmc/sft.h test_miniature s/^    policy_zero_gradients(&t->policy);//
 llmc/miniature.h test_miniature s/if (!miniature_is_held_out(&p)) { return p; }/return p;/
