@@ -146,6 +146,10 @@ llmc/cpu/gradient_norm.h test_gradient_norm s/for (; i < count; i++) { total/for
 END
 }
 
+if ! list | grep -q -F -- "$word"; then
+    echo "error: no line of the list holds '$word'"
+    exit 1
+fi
 tests=$(list | grep -F -- "$word" | awk '{print $2}' | tr , '\n' | sort -u)
 for test in $tests; do # a test that fails anyway would seem to catch everything
     if ! build "$test" || ! passes "$test"; then
