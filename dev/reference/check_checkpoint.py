@@ -3,8 +3,9 @@ on the same token ids. Prints the largest difference; ends with 1 when it is abo
 
     python dev/reference/check_checkpoint.py DIR [--rollout ./rollout] [--sequences 4] [--length 64] [--seed 0] [--tolerance 1e-4]
 
-Ids are random below the vocabulary; give real ones with --ids FILE (JSON lines {"ids": [..]}). Both sides compute in float32 from the
-stored weights, so 1e-4 nats holds a float32 build; a bf16 build (activations rounded to 8 bits) needs about 0.1.
+Ids are random among those the tokenizer has; give real ones with --ids FILE (JSON lines {"ids": [..]}). Rows of the head beyond the
+tokenizer (a vocabulary padded to 151936, say) have probability zero on our side, so they are left out on the other side too. Both sides
+compute in float32 from the stored weights, so 1e-4 nats holds a float32 build; a bf16 build (activations rounded to 8 bits) needs about 0.1.
 """
 import argparse
 import json
@@ -18,10 +19,17 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 
-def transformers_logprobs(model, ids):
-    """Log-probability of every id after the first, given the ids before it."""
+def tokenizer_size(folder):
+    """The largest id of tokenizer.json, plus one."""
+    with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
+        tokenizer = json.load(file)
+    return 1 + max(list(tokenizer["model"]["vocab"].values()) + [token["id"] for token in tokenizer["added_tokens"]])
+
+
+def transformers_logprobs(model, ids, size):
+    """Log-probability of every id after the first among the first `size`, given the ids before it."""
     with torch.no_grad():
-        logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].double()
+        logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, :, :size].double()
     return torch.log_softmax(logits[:-1], dim=-1).gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
 
 
@@ -56,20 +64,21 @@ def main():
     if strange:
         sys.exit(f"{options.folder}: Transformers reports {strange}")
 
+    size = tokenizer_size(options.folder)
     if options.ids:
         with open(options.ids) as file:
             sequences = [json.loads(line)["ids"] for line in file if line.strip()]
     else:
         generator = random.Random(options.seed)
         length = min(options.length, config.max_position_embeddings)
-        sequences = [[generator.randrange(config.vocab_size) for _ in range(max(2, length - 7 * i))] for i in range(options.sequences)]
+        sequences = [[generator.randrange(size) for _ in range(max(2, length - 7 * i))] for i in range(options.sequences)]
 
     ours = rollout_logprobs(options.rollout, options.folder, sequences)
     if len(ours) != len(sequences):
         sys.exit(f"{options.rollout} --score gave {len(ours)} lines of log-probabilities for {len(sequences)} sequences")
     largest, total, count = 0.0, 0.0, 0
     for i, (ids, got) in enumerate(zip(sequences, ours)):
-        want = transformers_logprobs(model, ids)
+        want = transformers_logprobs(model, ids, size)
         if len(got) != len(want):
             sys.exit(f"sequence {i}: {len(got)} log-probabilities for {len(ids)} ids; one for each id after the first is wanted")
         differences = [abs(a - b) for a, b in zip(got, want)]
