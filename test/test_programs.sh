@@ -98,4 +98,26 @@ check "GRPO on dsr_sub.parquet" ./train_grpo -m "$scratch/real" --random_weights
 check_equal "two steps are recorded" "$(grep -c fingerprint "$scratch/run/metrics.jsonl")" 2
 check_equal "sampler and trainer agree to the bit" "$(grep -c '"training/rollout_probs_diff_max":0,' "$scratch/run/metrics.jsonl")" 2
 check_equal "no id beyond the tokenizer is sampled" "$(sed -E 's/.*"ids":\[([0-9,]*)\],"logprobs".*/\1/' "$scratch"/run/rollouts/*.jsonl | tr ',' '\n' | awk '$1 >= 151665' | wc -l)" 0
+
+# stories260K, a trained model whose answers are known, under a tokenizer that spells id 17 <|17|>
+stories=$scratch/stories
+mkdir "$stories"
+cp "$data"/stories260K/hf/config.json "$data"/stories260K/hf/model.safetensors "$stories"
+awk 'BEGIN { printf "{\"added_tokens\":["
+    for (i = 0; i < 512; i++) printf "%s{\"id\":%d,\"content\":\"<|%d|>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":false}", i ? "," : "", i, i
+    print "],\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":true},\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":true},"
+    print "\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}" }' >"$stories/tokenizer.json"
+echo '{"chat_template":"{{ messages[0].content }}"}' >"$stories/tokenizer_config.json"
+reference() { tr -d ' \n' <"$data/stories260K/reference.json" | sed -E "s/.*\"$1\":\[([^]]*)\].*/\1/"; }
+check "stories260K through train_sft -s 0" ./train_sft -m "$stories" -s 0 -o "$scratch/stories_copy" -c 512
+check "stories260K: the same bytes" cmp "$stories/model.safetensors" "$scratch/stories_copy/model/model.safetensors"
+./rollout -m "$scratch/stories_copy/model" -p '<|1|>' --greedy -c 200 | sed -n '/^<|1|>$/,/^---- [0-9.]* tok/p' | grep -v '^----' | tr -d '\n' | sed 's/<|//g; s/|>/,/g; s/,$//' >"$scratch/greedy"
+check_equal "stories260K: 200 greedy ids" "$(cat "$scratch/greedy")" "$(reference greedy_ids)"
+echo "{\"ids\":[$(reference greedy_ids)]}" >"$scratch/ids.jsonl"
+./rollout -m "$stories" --score "$scratch/ids.jsonl" -c 256 2>/dev/null | sed -E 's/.*\[(.*)\].*/\1/' >"$scratch/scored"
+worst=$(awk -v got="$(cat "$scratch/scored")" -v want="$(reference logprobs_63)" 'BEGIN { split(got, g, ","); n = split(want, w, ",")
+    for (i = 1; i <= n; i++) { d = g[i] - w[i]; if (d < 0) d = -d; if (!(d <= worst)) worst = d } printf "%d %.1e", n, worst }')
+echo "stories260K: log-probabilities off by ${worst#* } at worst, allowed 1e-4"
+check "stories260K: 63 log-probabilities within 1e-4 of float64" awk "BEGIN { exit !(${worst% *} == 63 && ${worst#* } < 1e-4) }"
+
 check_report test_programs
