@@ -18,24 +18,32 @@ typedef struct {
     int updates;      // AdamW updates since then
 } TrainState;
 
-// A number that follows from every weight and nothing else.
-static inline uint64_t policy_fingerprint(const Policy *p, uint64_t start) {
-    char *piece = (char *)host_alloc(POLICY_CHUNK * sizeof(floatX));
-    uint64_t hash = start;
-    for (size_t done = 0; done < p->parameters.total; done += POLICY_CHUNK) {
-        size_t count = p->parameters.total - done < POLICY_CHUNK ? p->parameters.total - done : POLICY_CHUNK;
-        device_download(piece, p->weights + done, count * sizeof(floatX));
-        hash = fingerprint_bytes(hash, piece, count * sizeof(floatX));
+// A number that follows from every element of a flat array on the device, going on from `hash`.
+static inline uint64_t fingerprint_array(uint64_t hash, const void *array, size_t bytes) {
+    const size_t most = POLICY_CHUNK * sizeof(float);
+    char *piece = (char *)host_alloc(most);
+    for (size_t done = 0; done < bytes; done += most) {
+        size_t count = bytes - done < most ? bytes - done : most;
+        device_download(piece, (const char *)array + done, count);
+        hash = fingerprint_bytes(hash, piece, count);
     }
     free(piece);
     return hash;
 }
+static inline uint64_t policy_fingerprint(const Policy *p, uint64_t start) { return fingerprint_array(start, p->weights, p->parameters.total * sizeof(floatX)); }
 
 static inline int checkpoint_arrays(const Policy *p, PolicyArray arrays[3]) {
     arrays[0] = (PolicyArray){"adam_m.", SAFETENSORS_F32, p->adam_m};
     arrays[1] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_v};
     arrays[2] = (PolicyArray){"master.", SAFETENSORS_F32, p->master};
     return sizeof(floatX) == sizeof(float) ? 2 : 3;
+}
+// Of the weights and of all that the optimizer remembers, as 16 hex digits.
+static inline void checkpoint_fingerprint(char text[20], const Policy *p) {
+    PolicyArray arrays[3];
+    uint64_t hash = policy_fingerprint(p, FINGERPRINT_START);
+    for (int i = 0, count = checkpoint_arrays(p, arrays); i < count; i++) { hash = fingerprint_array(hash, arrays[i].array, p->parameters.total * sizeof(float)); }
+    snprintf(text, 20, "%016llx", (unsigned long long)hash);
 }
 static inline void checkpoint_path(char path[1024], const char *run_dir, int step, const char *suffix) {
     snprintf(path, 1024, "%.900s/checkpoints/step_%06d%s", run_dir, step, suffix);
@@ -98,9 +106,9 @@ static inline bool checkpoint_write(const char *run_dir, const Policy *p, const 
     bool ok = directory_create(folder, error) && policy_write_folder(temporary, p, source_dir, error) && policy_write_arrays(path, 0, p, arrays, array_count, error);
     if (ok) {
         char fingerprint[20];
-        snprintf(fingerprint, sizeof(fingerprint), "%016llx", (unsigned long long)policy_fingerprint(p, 0));
+        checkpoint_fingerprint(fingerprint, p);
         json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "step", state->step, "stage", state->stage, "stage_start", state->stage_start, "data_start",
-                                 state->data_start, "warmup_start", state->warmup_start, "updates", state->updates, "weights_fingerprint", fingerprint);
+                                 state->data_start, "warmup_start", state->warmup_start, "updates", state->updates, "fingerprint", fingerprint);
         snprintf(path, sizeof(path), "%s/trainer_state.json", temporary);
         ok = json_write(path, json, error) && directory_sync(temporary, error);
         json_decref(json);
@@ -111,8 +119,11 @@ static inline bool checkpoint_write(const char *run_dir, const Policy *p, const 
     }
     char final[1024];
     checkpoint_path(final, run_dir, state->step, "");
-    directory_remove(final); // an older save of the same step: the same bits
-    if (rename(temporary, final) != 0) { return error_set(error, "%s: cannot be renamed: %s", temporary, strerror(errno)); }
+    // an older save of the same step changes places with this one, so that at no moment there is none
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, final, file_exists(final) ? RENAME_EXCHANGE : 0) != 0) {
+        return error_set(error, "%s: cannot be renamed: %s", temporary, strerror(errno));
+    }
+    directory_remove(temporary);
     if (!directory_sync(folder, error)) { return false; }
     checkpoint_prune(run_dir, keep);
     return true;
@@ -126,20 +137,24 @@ static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *st
     if (!json) { return false; }
     const char *fingerprint = "";
     json_error_t found;
-    bool ok = json_unpack_ex(json, &found, 0, "{s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "step", &state->step, "stage", &state->stage, "stage_start", &state->stage_start,
-                             "data_start", &state->data_start, "warmup_start", &state->warmup_start, "updates", &state->updates, "weights_fingerprint", &fingerprint) == 0;
+    json_int_t numbers[6] = {0};
+    bool ok = json_unpack_ex(json, &found, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "step", &numbers[0], "stage", &numbers[1], "stage_start", &numbers[2], "data_start", &numbers[3],
+                             "warmup_start", &numbers[4], "updates", &numbers[5], "fingerprint", &fingerprint) == 0;
     if (!ok) { error_set(error, "%s: %s: this is not the state of a trainer", path, found.text); }
-    if (ok && (state->step < 0 || state->stage < 0 || state->updates < 0 || state->stage_start < 0 || state->stage_start > state->step || state->data_start < 0 ||
-               state->data_start > state->step || state->warmup_start < 0 || state->warmup_start > state->step)) {
-        ok = error_set(error, "%s: step %d of stage %d with %d updates cannot be", path, state->step, state->stage, state->updates);
+    for (int i = 0; ok && i < 6; i++) { // starts lie before the step; there are fewer stages than steps
+        if (numbers[i] < 0 || numbers[i] > (i == 5 ? INT_MAX : i == 0 ? 1 << 30
+                                                                      : numbers[0])) { ok = error_set(error, "%s: number %lld cannot be in step %lld", path, (long long)numbers[i], (long long)numbers[0]); }
     }
+    *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], (int)numbers[5]};
     PolicyArray arrays[3], weights = {"", weight_dtype, p->weights};
     int array_count = checkpoint_arrays(p, arrays);
     snprintf(path, sizeof(path), "%.1000s/optimizer.safetensors", folder);
     ok = ok && policy_read_arrays(folder, p, &weights, 1, error) && policy_read_arrays(path, p, arrays, array_count, error);
-    char now[20];
-    snprintf(now, sizeof(now), "%016llx", ok ? (unsigned long long)policy_fingerprint(p, 0) : 0ull);
-    if (ok && strcmp(now, fingerprint) != 0) { ok = error_set(error, "%s: the weights have fingerprint %s, the state says %s: files of two checkpoints are mixed", folder, now, fingerprint); }
+    char now[20] = "";
+    if (ok) { checkpoint_fingerprint(now, p); }
+    if (ok && strcmp(now, fingerprint) != 0) {
+        ok = error_set(error, "%s: weights and optimizer have fingerprint %s, the state says %s: files of two checkpoints are mixed, or one has changed", folder, now, fingerprint);
+    }
     json_decref(json);
     return ok;
 }

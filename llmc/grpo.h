@@ -47,7 +47,7 @@ static inline double grpo_kl(double *dlogprob, double logprob, double reference,
         return difference * difference / 2;
     }
     const double d = grpo_clamp(-difference, -20, 20), value = exp(d) - d - 1;
-    *dlogprob = value > 10 || fabs(difference) > 20 ? 0 : 1 - exp(d);
+    *dlogprob = value > 10 ? 0 : 1 - exp(d); // beyond the inner clamp the value is beyond 10 too
     return value > 10 ? 10 : value;
 }
 

@@ -68,8 +68,11 @@ static inline void memory_print(const Memory *memory, FILE *out) {
 static inline bool memory_fits(const Memory *memory, size_t available, Error *error) {
     size_t total = memory_total(memory);
     if (total <= available) { return true; }
-    bool generate = memory->used[MEMORY_GENERATE] > memory->used[MEMORY_TRAIN];
-    return error_set(error, "the memory plan needs %.1f MiB but %.1f MiB are available; %.1f MiB too many are in the %s phase: %s",
-                     (double)total / (1 << 20), (double)available / (1 << 20), (double)(total - available) / (1 << 20), generate ? "generate" : "train",
-                     generate ? "lower --kv_cache_mib or --max_sequences" : "lower --tokens_per_microbatch or the context, or raise --recompute to 2");
+    const bool generate = memory->used[MEMORY_GENERATE] > memory->used[MEMORY_TRAIN], resident = memory->used[MEMORY_RESIDENT] > available;
+    return error_set(error, "the memory plan needs %.1f MiB but %.1f MiB are available; %.1f MiB too many, in the %s part: %s", (double)total / (1 << 20),
+                     (double)available / (1 << 20), (double)(total - available) / (1 << 20), resident ? "resident" : generate ? "generate"
+                                                                                                                              : "train",
+                     resident   ? "the model itself does not fit; --kl_coef 0 leaves the reference out"
+                     : generate ? "lower --kv_cache_mib or --max_sequences"
+                                : "lower --tokens_per_microbatch or the context, or raise --recompute to 2");
 }

@@ -2,7 +2,7 @@
 //
 // The task is a sum of k one-digit numbers, k = 2 .. 10: prompt `4+9+3=`, answer `\boxed{16}`. A model that thinks writes the running
 // sum, `4+9=13,13+3=16</think>\boxed{16}`, 8k - 4 tokens; so a context of 32 fits k <= 4, one of 56 k <= 7, one of 96 all.
-// The supervised start has seen a teacher who with probability 0.66 GUESSES, `</think>\boxed{21}`, and else thinks: so it knows how to
+// The supervised start has seen a teacher who with probability 0.7 GUESSES, `</think>\boxed{21}`, and else thinks: so it knows how to
 // add, but mostly does not. Reward alone teaches it to think; each lengthening of the context unlocks longer sums.
 // Everything goes the way of a real model: a tokenizer.json, a chat template, a Parquet file of prompts, the same loop and grader.
 #pragma once
@@ -16,7 +16,7 @@ enum { MINIATURE_SHORTEST = 2,
        MINIATURE_PROMPTS = 10240,
        MINIATURE_ANSWER = 96 };
 #define MINIATURE_EVAL_COUNT ((MINIATURE_LONGEST - MINIATURE_SHORTEST + 1) * MINIATURE_EVAL_EACH)
-static const double miniature_guess_share = 0.66;
+static const double miniature_guess_share = 0.7;
 static const struct {
     int context, steps;
 } miniature_stages[] = {{32, 40}, {56, 40}, {96, 60}};

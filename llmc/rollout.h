@@ -151,7 +151,7 @@ static inline bool rollout_admit(RolloutEngine *e, const Samples *samples) {
     const bool compute = !fresh || e->prefix_left[s->prompt] < 0;
     int take = fresh ? needed - whole + (compute ? prefix : 0) : needed;
     bool idle = e->running_count == 0 && e->prefill.rows == 0;
-    if (e->pool.free_count < take + (idle ? 0 : e->running_count)) { return false; } // leave each running sequence room to grow
+    if (e->pool.free_count < take + (idle ? 0 : e->running_count / 4 + 1)) { return false; } // leave some of the running sequences room to grow
     if (compute && e->prefill.rows + cached > e->prefill_rows) { return false; }
 
     Sequence *sequence = &e->running[e->running_count++];

@@ -12,7 +12,8 @@
 #include "llmc/transformer.h"
 
 typedef struct {
-    int prompt, prompt_count, response_count; // ids[prompt ..] the prompt, right behind it the response
+    size_t prompt;
+    int prompt_count, response_count; // ids[prompt ..] the prompt, right behind it the response
 } Pair;
 typedef struct {
     Ints ids;
@@ -39,7 +40,7 @@ static inline bool pairs_add(Pairs *pairs, const PromptEncoder *encoder, const j
             pairs->capacity = pairs->capacity ? 2 * pairs->capacity : 1024;
             pairs->list = (Pair *)host_realloc(pairs->list, sizeof(Pair) * (size_t)pairs->capacity);
         }
-        pairs->list[pairs->count++] = (Pair){(int)pairs->ids.size, prompt_count, (int)ids.size - prompt_count};
+        pairs->list[pairs->count++] = (Pair){pairs->ids.size, prompt_count, (int)ids.size - prompt_count};
         for (size_t i = 0; i < ids.size; i++) { ints_push(&pairs->ids, ids.data[i]); }
     }
     ints_free(&ids);

@@ -43,7 +43,8 @@ static inline void worker_pool_open(WorkerPool *pool, int threads, int capacity,
     pthread_cond_init(&pool->submitted, NULL);
     pthread_cond_init(&pool->drained, NULL);
     for (int i = 0; i < threads; i++) {
-        if (pthread_create(&pool->threads[i], NULL, worker_run, pool) != 0) { fatal("cannot start a grading thread: %s", strerror(errno)); }
+        const int code = pthread_create(&pool->threads[i], NULL, worker_run, pool);
+        if (code != 0) { fatal("cannot start a grading thread: %s", strerror(code)); }
         pool->thread_count++;
     }
 }

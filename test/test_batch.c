@@ -308,13 +308,17 @@ static void test_memory(void) {
     Error error = {""};
     check(memory_fits(&memory, total, &error) && !*error.text, "a plan that fills the memory fits");
     check(!memory_fits(&memory, total - (1 << 20), &error), "one of a MiB more does not");
-    check_text(error.text, "the memory plan needs 3.0 MiB but 2.0 MiB are available; 1.0 MiB too many are in the generate phase: lower --kv_cache_mib or --max_sequences", "refusal");
+    check_text(error.text, "the memory plan needs 3.0 MiB but 2.0 MiB are available; 1.0 MiB too many, in the generate part: lower --kv_cache_mib or --max_sequences", "refusal");
     check(!memory_fits(&memory, total - 1, &error), "nor does one of a byte more");
     Memory training = {.count = 0};
     memory_take(&training, MEMORY_TRAIN, "activations", 5 << 20);
     memory_take(&training, MEMORY_GENERATE, "cache", 4 << 20);
     check(!memory_fits(&training, 1 << 20, &error), "a training phase too large");
-    check_text(error.text, "the memory plan needs 5.0 MiB but 1.0 MiB are available; 4.0 MiB too many are in the train phase: lower --tokens_per_microbatch or the context, or raise --recompute to 2", "refusal");
+    check_text(error.text, "the memory plan needs 5.0 MiB but 1.0 MiB are available; 4.0 MiB too many, in the train part: lower --tokens_per_microbatch or the context, or raise --recompute to 2", "refusal");
+
+    Memory model = {.count = 0};
+    memory_take(&model, MEMORY_RESIDENT, "weights", 2 << 20);
+    check(!memory_fits(&model, 1 << 20, &error) && strstr(error.text, "in the resident part: the model itself does not fit"), "a model too large: %s", error.text);
 
     char *printed = NULL;
     size_t bytes;

@@ -184,7 +184,7 @@ static void test_state_file(const char *folder, Policy *p) {
     copy_folder(copy, folder);
     Error error;
     json_t *good = json_read(path_of("%s/trainer_state.json", folder), &error);
-    const char *keys[] = {"step", "stage", "stage_start", "data_start", "warmup_start", "updates", "weights_fingerprint"};
+    const char *keys[] = {"step", "stage", "stage_start", "data_start", "warmup_start", "updates", "fingerprint"};
     for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
         json_t *json = json_deep_copy(good);
         json_object_del(json, keys[k]);
@@ -208,7 +208,7 @@ static void test_state_file(const char *folder, Policy *p) {
         }
         json_decref(json);
     }
-    json_object_set_new(good, "weights_fingerprint", json_string("0123456789abcdef"));
+    json_object_set_new(good, "fingerprint", json_string("0123456789abcdef"));
     check(json_write(state_path, good, &error), "%s", error.text);
     refuse(copy, p, "another fingerprint", "fingerprint");
     json_decref(good);
@@ -262,6 +262,14 @@ static void test_damage(void) {
     write_file(path_of("%s/model.safetensors", copy), newer.data, newer.size);
     refuse(copy, &tiny.policy, "weights of another checkpoint", "two checkpoints are mixed");
     buffer_free(&newer);
+    remove_tree(copy);
+    copy_folder(copy, folder); // and the moments of step 6 beside weights and state of step 5
+    newer = read_file(path_of("%s/checkpoints/step_000006/optimizer.safetensors", run));
+    write_file(path_of("%s/optimizer.safetensors", copy), newer.data, newer.size);
+    refuse(copy, &tiny.policy, "the optimizer of another checkpoint", "two checkpoints are mixed");
+    buffer_free(&newer);
+    remove_tree(copy);
+    copy_folder(copy, folder);
     Buffer weights = read_file(path_of("%s/model.safetensors", folder));
     weights.data[weights.size - 1] ^= 1;
     write_file(path_of("%s/model.safetensors", copy), weights.data, weights.size);
