@@ -20,6 +20,7 @@ PROGRAMS  := train_grpo rollout train_sft prepare grade parquet_cat
 TESTS     := $(basename $(notdir $(wildcard test/test_*.c)))
 VARIANT   ?= $(BACKEND)-$(PRECISION)-$(notdir $(firstword $(CC)))
 BUILD     := build/$(VARIANT)
+-include $(if $(filter emu,$(BACKEND)),test/emulator/rules.mk)
 
 OPTIMIZE  ?= -O3 -march=native
 # No -ffast-math: isfinite must work. Contraction to fma is asked for by name because -std=c11 turns it off.
@@ -31,13 +32,21 @@ CFLAGS    += $(shell $(CC) --param=avoid-fma-max-bits=0 -Werror -c -x c /dev/nul
 ARB       := $(if $(wildcard /usr/lib/*/libflint-arb.so /usr/lib/libflint-arb.so),-lflint-arb)
 LDLIBS    += -Wl,--as-needed -ljansson -lutf8proc -lz -lzstd -llz4 -lsnappy -lbrotlidec $(ARB) -lflint -lgmp -lm
 
+# Kernels for Ampere and Hopper, and PTX for what comes.
+CUDA      := $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
+NVCCFLAGS += -std=c++17 -O3 -lineinfo -D$(PRECISION) -I. -Illmc/cuda -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
+             -gencode arch=compute_90,code=compute_90 -Werror all-warnings -Xcompiler -Wall,-Wextra,-Wshadow,-Wno-format-truncation -MMD -MP
+LDLIBS    += $(if $(filter cuda,$(BACKEND)),-L$(CUDA)/lib64 -Xlinker -rpath -Xlinker $(CUDA)/lib64 -lcublasLt -lcudart -lstdc++)
+LDLIBS    += $(if $(filter emu,$(BACKEND)),-no-pie -lstdc++)
+
 $(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found))
 
 all: $(PROGRAMS)
 # The top-level programs are valid C11 under a .cu name; the backend they run on is one object file, chosen here.
 $(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -x c -c $< -o $@
 $(BUILD)/%.o: %.c             ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -c $< -o $@
-BACKEND_OBJECT := $(BUILD)/llmc/backend_$(BACKEND).o
+$(BUILD)/llmc/backend_cuda.o: llmc/backend_cuda.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(NVCCFLAGS) -c $< -o $@
+BACKEND_OBJECT ?= $(BUILD)/llmc/backend_$(BACKEND).o
 LINK = @echo 'link $@'; $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 # Relinked when the variant changes, so that ./train_grpo is always what was asked for last.
@@ -49,7 +58,8 @@ grade: $(BUILD)/grade.o build/variant                                         ; 
 $(BUILD)/test/%: $(BUILD)/test/%.o $(BACKEND_OBJECT)                          ; $(LINK)
 $(BUILD)/dev/%: $(BUILD)/dev/%.o $(BACKEND_OBJECT)                            ; $(LINK)
 
-test: $(addprefix $(BUILD)/test/,$(TESTS)) $(PROGRAMS)
+test: $(if $(filter emu,$(BACKEND)),test_emu,test_all)
+test_all: $(addprefix $(BUILD)/test/,$(TESTS)) $(PROGRAMS)
 	@sh test/run.sh $(BUILD)/test
 # The same tests and programs under AddressSanitizer and UndefinedBehaviorSanitizer; leaks are errors.
 sanitize:
@@ -64,6 +74,6 @@ bench: $(addprefix $(BUILD)/dev/,$(BENCHES))
 	@for b in $(BENCHES); do $(BUILD)/dev/$$b || exit 1; done
 help: ; @sed -n 's/^# \{0,1\}//p;/^[^#]/q' Makefile
 clean: ; rm -rf build $(PROGRAMS)
-.PHONY: all objects test sanitize check mutants bench help clean
+.PHONY: all objects test test_all sanitize check mutants bench help clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -44,6 +44,15 @@ static inline const char *check_data_folder(void) {
 }
 
 // ---- ops
+// Some contracts promise on the CPU what a GPU library does not (the order of every sum); some tests draw more than an emulator can.
+static inline bool check_on_cpu(void) { return strncmp(device_name(), "cpu", 3) == 0; }
+static inline bool check_on_emulator(void) { return strncmp(device_name(), "CUDA emulator", 13) == 0; }
+static inline void *device_array(const char *what, const void *host, size_t bytes) { // a copy of host on the device
+    void *device = device_alloc(what, bytes);
+    device_upload(device, host, bytes);
+    return device;
+}
+
 typedef struct {
     const char *name;
     int count;

@@ -6,7 +6,7 @@
 
 enum { MAX_SEQUENCES = 8 };
 typedef struct {
-    int starts[MAX_SEQUENCES + 1], S, N, H, KV, D;
+    int starts[MAX_SEQUENCES + 1], *device_starts, S, N, H, KV, D;
     float scale;
     Tensor qkv, out, lse, dout, dqkv, delta;
 } Case;
@@ -54,6 +54,7 @@ static Case case_make(const int *lengths, int S, int padding, int H, int KV, int
     Case c = {.S = S, .H = H, .KV = KV, .D = D, .scale = scale};
     for (int s = 0; s < S; s++) { c.starts[s + 1] = c.starts[s] + lengths[s]; }
     c.N = c.starts[S] + padding;
+    c.device_starts = (int *)device_array("starts", c.starts, sizeof(c.starts));
     c.qkv = tensor_random("qkv", c.N * (H + 2 * KV) * D, 0, sizeof(floatX));
     c.dout = tensor_random("dout", c.N * H * D, 0, sizeof(floatX));
     c.out = tensor_random("out", c.N * H * D, 0, sizeof(floatX)); // random, so that unwritten rows show
@@ -67,10 +68,10 @@ static void case_free(Case *c) {
     for (int i = 0; i < 6; i++) { tensor_free(all[i]); }
 }
 static void case_forward(Case *c) {
-    attention_forward(c->out.device, c->lse.device, c->qkv.device, c->starts, c->S, c->scale, c->N, c->H, c->KV, c->D);
+    attention_forward(c->out.device, c->lse.device, c->qkv.device, c->device_starts, c->S, c->scale, c->N, c->H, c->KV, c->D);
 }
 static void case_backward(Case *c) {
-    attention_backward(c->dqkv.device, c->delta.device, c->dout.device, c->qkv.device, c->out.device, c->lse.device, c->starts, c->S,
+    attention_backward(c->dqkv.device, c->delta.device, c->dout.device, c->qkv.device, c->out.device, c->lse.device, c->device_starts, c->S,
                        c->scale, c->N, c->H, c->KV, c->D);
 }
 

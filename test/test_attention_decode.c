@@ -1,5 +1,5 @@
-// attention_decode: a token decoded from the paged cache has the bits of attention_forward's last row, for every length, head
-// layout and batch; pages hold NaN until they are written; pages shared within a group; idle rows; 1 and 2 threads.
+// attention_decode: a token decoded from the paged cache has the bits of attention_forward's last row (on the CPU; elsewhere its value), for
+// every length, head layout and batch; pages hold NaN until they are written; pages shared within a group; idle rows; 1 and 2 threads.
 #include <omp.h>
 #include "check.h"
 #include "llmc/attention.h"
@@ -22,17 +22,22 @@ static floatX *device_nan(const char *what, size_t bytes) {
     free(host);
     return device;
 }
-static int *device_ints(const int *host, int count) {
-    int *device = (int *)device_alloc("ints", (size_t)count * sizeof(int));
-    device_upload(device, host, (size_t)count * sizeof(int));
-    return device;
-}
-static bool same_bits(const floatX *device_a, const floatX *device_b, int count) {
+static int *device_ints(const int *host, int count) { return (int *)device_array("ints", host, (size_t)count * sizeof(int)); }
+// On the CPU the very bits. Elsewhere the two sum in other orders: a few roundings apart in fp32, one rounding of the result (2^-8) in bf16.
+static bool same_rows(const floatX *device_a, const floatX *device_b, int count) {
     size_t bytes = (size_t)count * sizeof(floatX);
-    void *a = host_alloc(bytes), *b = host_alloc(bytes);
+    floatX *a = (floatX *)host_alloc(bytes), *b = (floatX *)host_alloc(bytes);
     device_download(a, device_a, bytes);
     device_download(b, device_b, bytes);
     bool same = memcmp(a, b, bytes) == 0;
+    if (!same && !check_on_cpu()) {
+        double difference = 0, norm = 0;
+        for (int i = 0; i < count; i++) {
+            difference += pow((double)(to_float(a[i]) - to_float(b[i])), 2);
+            norm += pow((double)to_float(b[i]), 2);
+        }
+        same = sqrt(difference) <= (sizeof(floatX) == 4 ? 1e-5 : 4e-3) * sqrt(norm);
+    }
     free(a);
     free(b);
     return same;
@@ -62,12 +67,12 @@ static void test_every_length(int H, int KV, int D, float amplitude) {
         }
         kv_cache_write(cache, qkv + i * width, device_slots + i, 1, H, KV, D);
         attention_decode(got, qkv + i * width, cache, device_tables, device_lengths + i, PAGES, scale, 1, H, KV, D);
-        check(same_bits(got, want + i * H * D, H * D), "H %d, KV %d, D %d: length %d alone differs from the forward pass", H, KV, D, i + 1);
+        check(same_rows(got, want + i * H * D, H * D), "H %d, KV %d, D %d: length %d alone differs from the forward pass", H, KV, D, i + 1);
     }
     attention_decode(got, qkv, cache, device_tables, device_lengths, PAGES, scale, LENGTH + 1, H, KV, D);
-    check(same_bits(got, want, LENGTH * H * D), "H %d, KV %d, D %d: the batch of all lengths differs from the forward pass", H, KV, D);
+    check(same_rows(got, want, LENGTH * H * D), "H %d, KV %d, D %d: the batch of all lengths differs from the forward pass", H, KV, D);
     floatX *zero = (floatX *)device_alloc("zero", (size_t)(H * D) * sizeof(floatX));
-    check(same_bits(got + LENGTH * H * D, zero, H * D), "H %d, KV %d, D %d: an idle row is not zero", H, KV, D);
+    check(same_rows(got + LENGTH * H * D, zero, H * D), "H %d, KV %d, D %d: an idle row is not zero", H, KV, D);
 }
 
 // A group of 3 shares its prompt's first page; the page in which they part is copied, as the rollout does.
@@ -102,7 +107,7 @@ static void test_shared_pages(void) {
         omp_set_num_threads(threads);
         attention_decode(got, last, cache, device_ints(tables, G * 3), device_ints(totals, G), 3, scale, G, H, KV, D);
         for (int g = 0; g < G; g++) {
-            check(same_bits(got + g * H * D, want + (starts[g + 1] - 1) * H * D, H * D), "shared pages, sequence %d, %d threads", g, threads);
+            check(same_rows(got + g * H * D, want + (starts[g + 1] - 1) * H * D, H * D), "shared pages, sequence %d, %d threads", g, threads);
         }
     }
 }
@@ -111,7 +116,9 @@ int main(void) {
     device_init();
     const int heads[][2] = {{1, 1}, {2, 1}, {4, 2}, {6, 1}, {12, 2}, {13, 1}}, sizes[] = {12, 16, 64, 128};
     for (int i = 0; i < 6; i++) {
-        for (int j = 0; j < 4; j++) { test_every_length(heads[i][0], heads[i][1], sizes[j], 1.5f); }
+        for (int j = 0; j < 4; j++) {
+            if (j == i % 4 || !check_on_emulator()) { test_every_length(heads[i][0], heads[i][1], sizes[j], 1.5f); }
+        }
     }
     test_every_length(2, 1, 24, 60.0f); // scores in the thousands: only the largest survives
     test_shared_pages();

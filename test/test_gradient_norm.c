@@ -20,25 +20,32 @@ static void test_count(size_t count) {
 }
 static void test_extremes(void) {
     enum { COUNT = 50000 };
-    float *grad = (float *)device_alloc("grad", COUNT * sizeof(float));
-    for (int i = 0; i < COUNT; i++) { grad[i] = 1e20f; } // a square above fp32
+    float *grad = (float *)device_alloc("grad", COUNT * sizeof(float)), *host = (float *)host_alloc(COUNT * sizeof(float));
+    for (int i = 0; i < COUNT; i++) { host[i] = 1e20f; } // a square above fp32
+    device_upload(grad, host, COUNT * sizeof(float));
     double large = (double)1e20f * (double)1e20f * COUNT;
     check(fabs(gradient_square_sum(grad, COUNT) / large - 1) < 1e-12, "elements of 1e20 overflow");
-    for (int i = 0; i < COUNT; i++) { grad[i] = 1e-25f; } // a square below fp32
+    for (int i = 0; i < COUNT; i++) { host[i] = 1e-25f; } // a square below fp32
+    device_upload(grad, host, COUNT * sizeof(float));
     double small = (double)1e-25f * (double)1e-25f * COUNT;
     check(fabs(gradient_square_sum(grad, COUNT) / small - 1) < 1e-12, "elements of 1e-25 underflow");
     int places[3] = {0, 31234, COUNT - 1};
     for (int p = 0; p < 3; p++) {
-        grad[places[p]] = NAN;
+        float broken = NAN;
+        device_upload(grad + places[p], &broken, sizeof(float));
         check(isnan(gradient_square_sum(grad, COUNT)), "a NaN at %d does not show", places[p]);
-        grad[places[p]] = -INFINITY;
+        broken = -INFINITY;
+        device_upload(grad + places[p], &broken, sizeof(float));
         check(isinf(gradient_square_sum(grad, COUNT)), "an infinity at %d does not show", places[p]);
-        grad[places[p]] = 1;
+        broken = 1;
+        device_upload(grad + places[p], &broken, sizeof(float));
     }
+    free(host);
     device_shutdown();
 }
 
 int main(void) {
+    device_init();
     size_t counts[] = {0, 1, 33, 16383, 16384, 16385, 1000003};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) { test_count(counts[i]); }
     test_extremes();

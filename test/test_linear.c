@@ -173,6 +173,7 @@ static void test_no_rows(void) {
 }
 
 int main(void) {
+    device_init();
     // one of everything; a tile's edges; deeper, taller and wider than one block of the product, with a rest on each side
     int shapes[][3] = {{1, 1, 1}, {7, 45, 37}, {1, 64, 384}, {13, 17, 33}, {3, 700, 20}, {200, 64, 32}, {24, 256, 64}, {530, 261, 40}, {26, 300, 1100}, {9, 1100, 530}};
     for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++) {
@@ -183,10 +184,12 @@ int main(void) {
     }
     test_backward_differences();
     test_unwanted();
-    test_bits(45, 37);
-    test_bits(64, 64);
-    test_bits(300, 83);
-    test_microbatches();
+    if (check_on_cpu()) { // a library's products promise no order of summation
+        test_bits(45, 37);
+        test_bits(64, 64);
+        test_bits(300, 83);
+        test_microbatches();
+    }
     test_no_rows();
     return check_report("test_linear");
 }

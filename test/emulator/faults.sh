@@ -1,0 +1,43 @@
+# sh faults.sh build/emu: every planted fault must be reported, by the build named, with the words given.
+failed=0
+expect() { # name, build, words ("" = must pass)
+    said=$(EMU_TIMEOUT=2 "$1-$3-BF16/faults" "$2" 2>&1)
+    code=$?
+    if [ -z "$4" ] && [ $code -ne 0 ] || { [ -n "$4" ] && { [ $code -eq 0 ] || ! echo "$said" | grep -q "$4"; }; }; then
+        echo "FAIL emulator $2 ($3): exit code $code, expected: ${4:-no report}"
+        echo "$said"
+        failed=1
+    else
+        echo "ok   emulator $2 ($3): $(echo "$said" | grep -m1 -o "$4.*" | cut -c1-100)"
+        [ -z "$VERBOSE" ] || echo "$said" | grep -v '^    #[3-9]\|^  0x'
+    fi
+}
+for build in asan race; do
+    for good in sum_neighbours last_block_sums warp_tree "block_tools<8>" much_shared; do expect "$1" $good $build ""; done
+    expect "$1" much_shared_unasked $build "launch of much_shared_unasked"
+    expect "$1" barrier_after_exit $build "divergent barrier, no thread can go on"
+    expect "$1" barrier_skipped $build "divergent barrier, no thread can go on"
+    expect "$1" barriers_differ $build "divergent barrier"
+    expect "$1" shuffle_diverges $build "no thread can go on"
+    expect "$1" shuffle_from_outside $build "reads lane 16, which is not in mask"
+    expect "$1" spins $build "still running"
+done
+expect "$1" global_past_end asan "heap-buffer-overflow"
+expect "$1" global_before_start asan "heap-buffer-overflow"
+expect "$1" static_past_end asan "global-buffer-overflow"
+expect "$1" dynamic_past_end asan "use-after-poison"
+expect "$1" misaligned_vector asan "misaligned address"
+expect "$1" uninitialised_nan asan "NaN in the result"
+expect "$1" missing_barrier asan "NaN in the result"
+expect "$1" copy_not_awaited asan "NaN in the result"
+expect "$1" global_past_end race "access outside device memory"
+expect "$1" dynamic_past_end race "access outside device memory"
+expect "$1" host_pointer race "access outside device memory"
+expect "$1" missing_barrier race "uninitialised\|race"
+expect "$1" missing_second_barrier race "race: "
+expect "$1" missing_syncwarp race "race"
+expect "$1" blocks_write_same race "race: two unordered writes"
+expect "$1" blocks_add_plainly race "race: read after unordered write"
+expect "$1" uninitialised race "read of uninitialised"
+expect "$1" copy_not_awaited race "read before cp_async_wait"
+exit $failed
