@@ -65,12 +65,14 @@ static void answer_prompt(Generator *g, const RolloutConfig *c) {
     prompt_encoder_close(&encoder);
     generator_close(g);
 }
+static char prepared[] = "/tmp/rollout.XXXXXX"; // a set that is not yet prompts.bin is prepared here
+static void remove_prepared(void) { directory_remove(prepared); }
 static void evaluate_set(Generator *g, const RolloutConfig *c) {
-    char name[64], prepared[] = "/tmp/rollout.XXXXXX";
+    char name[64];
     Evaluation e;
     if (!mkdtemp(prepared)) { fatal("%s: cannot be created: %s", prepared, strerror(errno)); }
+    atexit(remove_prepared); // on errors too
     PromptSet *prompts = prompts_open(c->eval_data, c->model, prepared, c->max_prompt_tokens, name);
-    directory_remove(prepared); // the set stays mapped
     const int count = prompt_set_count(prompts), room = count * c->samples < 4096 ? count * c->samples : 4096 / c->samples * c->samples;
     const int answers = room > c->samples ? room : c->samples;
     open_weights(g, c, answers, answers / c->samples, prompt_set_longest(prompts), 0);
@@ -137,5 +139,6 @@ int main(int argc, char **argv) {
     if (set) { evaluate_set(&g, &config); }
     if (score) { score_ids(&g, &config); }
     device_shutdown();
+    if (fflush(stdout) != 0 || ferror(stdout)) { fatal("standard output: cannot be written: %s", strerror(errno)); }
     return stop_requested ? 128 + stop_requested : 0;
 }

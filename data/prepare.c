@@ -83,6 +83,7 @@ int main(int argc, char **argv) {
     if (!*config.model) { fatal("-m DIR is missing: the Hugging Face folder whose tokenizer is used (--help lists all options)"); }
     if (config.encode) {
         encode_stdin(config.model);
+        if (fflush(stdout) != 0 || ferror(stdout)) { fatal("standard output: cannot be written: %s", strerror(errno)); }
         return EXIT_SUCCESS;
     }
     if (!*config.input || !*config.output) { fatal("%s is missing (--help lists all options)", *config.input ? "-o OUT.bin" : "-i DATA"); }
@@ -94,5 +95,6 @@ int main(int argc, char **argv) {
     printf("%s -> %s: %s\n", config.input, config.output, text.data);
     buffer_free(&text);
     show_prompts(config.output, config.show);
+    if (fflush(stdout) != 0 || ferror(stdout)) { fatal("standard output: cannot be written: %s", strerror(errno)); }
     return EXIT_SUCCESS;
 }

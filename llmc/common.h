@@ -159,6 +159,9 @@ typedef struct {
 static inline bool atomic_file_open(AtomicFile *atomic, const char *path, Error *error) {
     snprintf(atomic->path, sizeof(atomic->path), "%s", path);
     snprintf(atomic->temporary, sizeof(atomic->temporary), "%s.tmp", path);
+    struct stat status;
+    atomic->file = NULL;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) { return error_set(error, "%s: is there and is not a file: it would be replaced", path); } // /dev/null
     atomic->file = fopen(atomic->temporary, "wb");
     return atomic->file || error_set(error, "%s: cannot be written: %s", path, strerror(errno));
 }

@@ -148,6 +148,15 @@ for line in '{"ids":[1,99]}' '{"ids":[1,-1]}' '{"ids":[]}' '{"ids":"1"}' '{"ids"
 done
 check_refused "rollout --score: no such file" 'nowhere.jsonl' ./rollout -m "$model" --score "$scratch/nowhere.jsonl"
 check_refused "rollout: answers to nowhere" 'no/where.jsonl' ./rollout -m "$model" -e "$prompts" -c 8 -o "$scratch/no/where.jsonl"
+ln -s /dev/null "$scratch/null" # as root it would be gone
+check_refused "rollout: answers to a device" 'null: is there and is not a file' ./rollout -m "$model" -e "$prompts" -c 8 -o "$scratch/null"
+check_refused "rollout: no such set" 'nowhere.jsonl' ./rollout -m "$model" -e "$scratch/nowhere.jsonl"
+echo '{"ids":[1,11,7]}' >"$scratch/ids.jsonl"
+if [ -c /dev/full ]; then
+    check_refused "rollout: standard output full" 'standard output: cannot be written: No space' sh -c "./rollout -m '$model' --score '$scratch/ids.jsonl' >/dev/full"
+    check_refused "prepare: standard output full" 'standard output: cannot be written: No space' sh -c "./prepare -m '$model' -i '$prompts' -o '$scratch/full.bin' --show 2 >/dev/full"
+    check_refused "grade: standard output full" 'standard output: cannot be written: No space' sh -c "echo '{\"answer\":\"1\",\"truth\":1}' | ./grade >/dev/full"
+fi
 echo '{"prompt":"1+1="}' >"$scratch/unpaired.jsonl"
 check_refused "train_sft: no response" 'unpaired\.jsonl row 1.*response' ./train_sft -m "$model" -d "$scratch/unpaired.jsonl" -o "$scratch/x" -s 1 -c 32
 
@@ -180,8 +189,8 @@ cp -r "$good" "$checkpoint"
 cp "$scratch/right/checkpoints/step_000003/model.safetensors" "$checkpoint"
 broken "a checkpoint of two" 'checkpoint: .*files of two checkpoints are mixed'
 cp "$good/model.safetensors" "$checkpoint"
-sed -i 's/"stage": *0/"stage": 7/' "$checkpoint/trainer_state.json"
-broken "a stage that is not there" 'trainer_state.json: is of stage 8, --context 16 has 1'
+sed -i 's/"stage": *0/"stage": 1/' "$checkpoint/trainer_state.json"
+broken "a stage that is not there" 'trainer_state.json: is of stage 2, --context 16 has 1'
 check "two stages with a reference" train "$scratch/stages" -c 16:1,16:2 -s 3
 check "a named checkpoint of the second stage goes on elsewhere" train "$scratch/stages2" -c 16:1,16:2 -s 3 --resume "$scratch/stages/checkpoints/step_000002"
 check "as it did" cmp "$scratch/stages/checkpoints/step_000003/model.safetensors" "$scratch/stages2/checkpoints/step_000003/model.safetensors"
