@@ -5,7 +5,7 @@
 // fp32 results: the error of a fp32 z = logit / temperature of up to 40 and of a sum of e^z; dlogits in bf16 are rounded once, by 2^-8 at most.
 static const double tolerance_float = 3e-6, tolerance = sizeof(floatX) == 4 ? 3e-6 : 4e-3;
 
-static int N, V, stride, *targets;
+static int N, V, stride, *targets, *device_targets; // targets: on the host
 static double temperature;
 static Tensor logits, dlogprob, dentropy;
 
@@ -41,17 +41,16 @@ static void make_rows(int rows, int width, int row_stride, double t, double spre
     tensor_upload(&logits);
     dlogprob = tensor_random("dlogprob", N, 0, sizeof(float));
     dentropy = tensor_random("dentropy", N, 0, sizeof(float));
-    targets = (int *)device_alloc("targets", (size_t)N * sizeof(int));
-    int *host = (int *)host_alloc((size_t)N * sizeof(int));
-    for (int n = 0; n < N; n++) { host[n] = n % 5 == 3 ? -1 : n == 0 ? V - 1
-                                                                     : (int)((check_random() + 1) / 2 * V); }
-    device_upload(targets, host, (size_t)N * sizeof(int));
-    free(host);
+    targets = (int *)host_alloc((size_t)N * sizeof(int));
+    for (int n = 0; n < N; n++) { targets[n] = n % 5 == 3 ? -1 : n == 0 ? V - 1
+                                                                        : (int)((check_random() + 1) / 2 * V); }
+    device_targets = (int *)device_array("targets", targets, (size_t)N * sizeof(int));
 }
 static void free_rows(void) {
     tensor_free(&logits);
     tensor_free(&dlogprob);
     tensor_free(&dentropy);
+    free(targets);
     device_shutdown();
 }
 static void test_rows(int rows, int width, int row_stride, double t, double spread, bool differences) {
@@ -61,11 +60,11 @@ static void test_rows(int rows, int width, int row_stride, double t, double spre
     double *want[3];
     for (int i = 0; i < 3; i++) { want[i] = (double *)host_alloc((size_t)N * sizeof(double)); }
     for (int n = 0; n < N; n++) { row_exact(n, want[0] + n, want[1] + n, want[2] + n); }
-    logprob_forward((float *)logprob.device, (float *)entropy.device, (float *)lse.device, (float *)logits.device, targets, (float)t, N, V, stride);
+    logprob_forward((float *)logprob.device, (float *)entropy.device, (float *)lse.device, (float *)logits.device, device_targets, (float)t, N, V, stride);
     check_values(&logprob, want[0], tolerance_float);
     check_values(&entropy, want[1], tolerance_float * 3); // what is left of lse and a mean that nearly cancel
     check_values(&lse, want[2], tolerance_float);
-    logprob_backward((floatX *)dlogits.device, (float *)logits.device, (float *)lse.device, (float *)entropy.device, targets,
+    logprob_backward((floatX *)dlogits.device, (float *)logits.device, (float *)lse.device, (float *)entropy.device, device_targets,
                      (float *)dlogprob.device, (float *)dentropy.device, (float)t, N, V, stride);
     double *got = (double *)host_alloc((size_t)N * stride * sizeof(double)), *gradient = (double *)host_alloc((size_t)N * stride * sizeof(double));
     tensor_download(&dlogits, got);
@@ -88,10 +87,13 @@ static void test_rows(int rows, int width, int row_stride, double t, double spre
         check_gradient(&dlogits, &logits, loss, tolerance);
     }
     // each row alone has the same bits
-    float many[3], one[3];
+    float many[3], one[3], *alone = (float *)device_alloc("alone", sizeof(one));
     for (int n = 0; n < N; n += 3) {
-        logprob_forward(one, one + 1, one + 2, (float *)logits.device + (size_t)n * stride, targets + n, (float)t, 1, V, stride);
-        many[0] = ((float *)logprob.device)[n], many[1] = ((float *)entropy.device)[n], many[2] = ((float *)lse.device)[n];
+        logprob_forward(alone, alone + 1, alone + 2, (float *)logits.device + (size_t)n * stride, device_targets + n, (float)t, 1, V, stride);
+        device_download(one, alone, sizeof(one));
+        device_download(many, (float *)logprob.device + n, sizeof(float));
+        device_download(many + 1, (float *)entropy.device + n, sizeof(float));
+        device_download(many + 2, (float *)lse.device + n, sizeof(float));
         check(!memcmp(many, one, sizeof(one)), "row %d alone has other bits than among %d", n, N);
     }
     for (int i = 0; i < 3; i++) { free(want[i]); }
@@ -103,16 +105,20 @@ static void test_rows(int rows, int width, int row_stride, double t, double spre
 }
 static void test_extremes(void) {
     make_rows(4, 40, 48, 1, 1);
-    float *row = (float *)logits.device;
+    double *row = logits.exact;
     row[7] = -INFINITY, row[20] = -INFINITY;                 // forbidden ids: probability zero
-    row[stride + 3] = 1e4f;                                  // certainty
+    row[stride + 3] = 1e4;                                   // certainty
     for (int v = 0; v < V; v++) { row[2 * stride + v] = 5; } // no preference
     row[3 * stride + 11] = NAN;
-    targets[0] = 5, targets[1] = 3, targets[2] = 0, targets[3] = 0;
-    float logprob[4], entropy[4], lse[4];
-    floatX *dlogits = (floatX *)device_alloc("dlogits", 4 * 48 * sizeof(floatX));
-    logprob_forward(logprob, entropy, lse, row, targets, 1, 4, V, stride);
-    logprob_backward(dlogits, row, lse, entropy, targets, (float *)dlogprob.device, (float *)dentropy.device, 1, 4, V, stride);
+    tensor_upload(&logits);
+    device_upload(device_targets, (int[]){5, 3, 0, 0}, 4 * sizeof(int));
+    float result[3][4], *device = (float *)device_alloc("results", sizeof(result));
+    const float *logprob = result[0], *entropy = result[1], *lse = result[2];
+    floatX dlogits[48], *device_dlogits = (floatX *)device_alloc("dlogits", 4 * 48 * sizeof(floatX));
+    logprob_forward(device, device + 4, device + 8, (float *)logits.device, device_targets, 1, 4, V, stride);
+    logprob_backward(device_dlogits, (float *)logits.device, device + 8, device + 4, device_targets, (float *)dlogprob.device, (float *)dentropy.device, 1, 4, V, stride);
+    device_download(result, device, sizeof(result));
+    device_download(dlogits, device_dlogits, sizeof(dlogits));
     check(isfinite(logprob[0]) && isfinite(entropy[0]), "logits of -infinity leave %g, %g", logprob[0], entropy[0]);
     check(to_float(dlogits[7]) == 0 && to_float(dlogits[20]) == 0, "a logit of -infinity has a gradient");
     check(logprob[1] == 0 && entropy[1] == 0 && lse[1] == 1e4f, "a certain id: %g, %g, %g", logprob[1], entropy[1], lse[1]);
@@ -122,6 +128,7 @@ static void test_extremes(void) {
 }
 
 int main(void) {
+    device_init();
     test_rows(7, 24, 32, 0.6, 3, true);
     test_rows(9, 37, 37, 1.0, 3, true);
     test_rows(5, 1, 4, 0.7, 3, true);

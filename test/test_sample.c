@@ -6,18 +6,52 @@
 #include "test/check.h"
 
 enum { DRAWS = 20000,
-       WIDEST = 200000 };
-static int tokens[DRAWS], counters[DRAWS];
+       ROWS = 100, // drawn at once
+       WIDEST = 220000 };
+static int draws, tokens[DRAWS], counters[DRAWS]; // as many draws as the backend does in seconds
 static uint64_t keys[DRAWS];
 static float logprobs[DRAWS];
 
-// DRAWS draws from one row, a key each.
+// sample_tokens and logprob_forward on arrays of the host.
+static void sample_rows(int *token, float *logprob, const float *logits, const uint64_t *key, const int *counter, float temperature, float top_p,
+                        int top_k, int B, int V, int stride) {
+    static float *device_logits, *device_logprob; // made once, freed by device_shutdown
+    static int *device_token, *device_counter;
+    static uint64_t *device_key;
+    if (!device_logits) {
+        device_logits = (float *)device_alloc("logits", WIDEST * sizeof(float)), device_logprob = (float *)device_alloc("logprob", ROWS * sizeof(float));
+        device_token = (int *)device_alloc("token", ROWS * sizeof(int)), device_counter = (int *)device_alloc("counter", ROWS * sizeof(int));
+        device_key = (uint64_t *)device_alloc("key", ROWS * sizeof(uint64_t));
+    }
+    device_upload(device_logits, logits, (size_t)B * stride * sizeof(float));
+    device_upload(device_key, key, (size_t)B * sizeof(uint64_t));
+    device_upload(device_counter, counter, (size_t)B * sizeof(int));
+    sample_tokens(device_token, device_logprob, device_logits, device_key, device_counter, temperature, top_p, top_k, B, V, stride);
+    device_download(token, device_token, (size_t)B * sizeof(int));
+    device_download(logprob, device_logprob, (size_t)B * sizeof(float));
+}
+static float logprob_row_of(const float *logits, int target, float temperature, int V, int stride) {
+    static float *device_logits, *device_results;
+    static int *device_target;
+    if (!device_logits) {
+        device_logits = (float *)device_alloc("logits", WIDEST * sizeof(float)), device_results = (float *)device_alloc("results", 3 * sizeof(float));
+        device_target = (int *)device_alloc("target", sizeof(int));
+    }
+    float logprob;
+    device_upload(device_logits, logits, (size_t)stride * sizeof(float));
+    device_upload(device_target, &target, sizeof(int));
+    logprob_forward(device_results, device_results + 1, device_results + 2, device_logits, device_target, temperature, 1, V, stride);
+    device_download(&logprob, device_results, sizeof(float));
+    return logprob;
+}
+
+// `draws` draws from one row, a key each.
 static void draw(const float *row, float temperature, float top_p, int top_k, int V, int stride, uint64_t seed) {
-    float *rows = (float *)host_alloc((size_t)100 * stride * sizeof(float));
-    for (int i = 0; i < 100; i++) { memcpy(rows + (size_t)i * stride, row, (size_t)stride * sizeof(float)); }
-    for (int d = 0; d < DRAWS; d++) { keys[d] = random_key(seed, (uint64_t)d), counters[d] = d % 7; }
-    for (int d = 0; d < DRAWS; d += 100) {
-        sample_tokens(tokens + d, logprobs + d, rows, keys + d, counters + d, temperature, top_p, top_k, 100, V, stride);
+    float *rows = (float *)host_alloc((size_t)ROWS * stride * sizeof(float));
+    for (int i = 0; i < ROWS; i++) { memcpy(rows + (size_t)i * stride, row, (size_t)stride * sizeof(float)); }
+    for (int d = 0; d < draws; d++) { keys[d] = random_key(seed, (uint64_t)d), counters[d] = d % 7; }
+    for (int d = 0; d < draws; d += ROWS) {
+        sample_rows(tokens + d, logprobs + d, rows, keys + d, counters + d, temperature, top_p, top_k, ROWS, V, stride);
     }
     free(rows);
 }
@@ -50,7 +84,7 @@ static void check_distribution(const char *what, const float *row, float tempera
     int *seen = (int *)host_alloc((size_t)V * sizeof(int)), cells = 0, strangers = 0, missing = 0;
     int kept = distribution(p, row, (double)temperature, (double)top_p, top_k, V);
     draw(row, temperature, top_p, top_k, V, stride, 11);
-    for (int d = 0; d < DRAWS; d++) {
+    for (int d = 0; d < draws; d++) {
         if (tokens[d] < 0 || tokens[d] >= V || p[tokens[d]] == 0) {
             strangers++;
         } else {
@@ -58,7 +92,7 @@ static void check_distribution(const char *what, const float *row, float tempera
         }
     }
     for (int v = 0; v < V; v++) {
-        double expected = p[v] * DRAWS;
+        double expected = p[v] * draws;
         missing += expected > 30 && !seen[v];
         if (expected >= 10) {
             chi += (seen[v] - expected) * (seen[v] - expected) / expected;
@@ -73,7 +107,7 @@ static void check_distribution(const char *what, const float *row, float tempera
     }
     double freedom = cells > 1 ? cells - 1 : 1; // Wilson and Hilferty: (chi / k)^(1/3) is nearly normal
     double normal = cells > 1 ? (cbrt(chi / freedom) - (1 - 2 / (9 * freedom))) / sqrt(2 / (9 * freedom)) : 0;
-    check(strangers == 0, "%s: %d of %d draws are ids that are not kept", what, strangers, DRAWS);
+    check(strangers == 0, "%s: %d of %d draws are ids that are not kept", what, strangers, draws);
     check(missing == 0, "%s: %d of %d kept ids are never drawn", what, missing, kept);
     check(normal < 4.3 && (cells > 1 || chi < 1e-9), "%s: chi-square %.1f with %d cells (%.1f standard deviations)", what, chi, cells, normal);
     free(p);
@@ -118,31 +152,30 @@ static void test_definition(float *row) {
             fill(row, V, stride, 2.5, (uint64_t)(4 + w));
             distribution(p, row, 0.6, (double)top_p, top_k, V);
             for (int v = 1; v < V; v++) { p[v] += p[v - 1]; }
-            for (int d = 0; d < 60; d++) {
+            for (int d = 0; d < (check_on_emulator() ? 4 : 60); d++) {
                 uint64_t key = random_key(77, (uint64_t)d);
                 int counter = d, token;
                 float logprob;
-                sample_tokens(&token, &logprob, row, &key, &counter, 0.6f, top_p, top_k, 1, V, stride);
+                sample_rows(&token, &logprob, row, &key, &counter, 0.6f, top_p, top_k, 1, V, stride);
                 double u = (double)random_uniform(key, (uint64_t)counter); // a running sum in fp32 is off by less than 1e-5
                 far += token < 0 || token >= V || p[token] < u - 1e-5 || (token > 0 && p[token - 1] > u + 1e-5);
             }
             free(p);
         }
-        check(far == 0, "V=%d: %d of 180 draws are not the id in which u falls", V, far);
+        check(far == 0, "V=%d: %d draws are not the id in which u falls", V, far);
     }
 }
 static void test_greedy(float *row) {
     int widths[3] = {24, 3000, 151665};
     for (int w = 0; w < 3; w++) {
-        int V = widths[w], token, counter = 0, target, best = V / 2;
+        int V = widths[w], token, counter = 0, best = V / 2;
         uint64_t key = 3;
-        float logprob, want, entropy, lse;
+        float logprob, want;
         fill(row, V, V + 3, 2, 9);
         row[best] = row[V - 1] = 50; // equal: the lower id
         row[1] = 49.999f;
-        sample_tokens(&token, &logprob, row, &key, &counter, 0, 0.5f, 7, 1, V, V + 3);
-        target = token;
-        logprob_forward(&want, &entropy, &lse, row, &target, 1, 1, V, V + 3);
+        sample_rows(&token, &logprob, row, &key, &counter, 0, 0.5f, 7, 1, V, V + 3);
+        want = logprob_row_of(row, token, 1, V, V + 3);
         check(token == best, "greedy draws %d, not %d", token, best);
         check(!memcmp(&logprob, &want, sizeof(want)), "greedy reports %a, logprob_forward at temperature 1 says %a", logprob, want);
     }
@@ -153,11 +186,10 @@ static void test_agreement(float *row) { // with logprob_forward, and with itsel
     for (int way = 0; way < 2; way++) {
         draw(row, 0.6f, way ? 0.9f : 1, way ? 50 : 0, V, stride, 21);
         int differing = 0, redrawn = 0;
-        for (int d = 0; d < DRAWS; d += 97) {
-            float want, entropy, lse, logprob;
+        for (int d = 0; d < draws; d += 97) {
+            float want = logprob_row_of(row, tokens[d], 0.6f, V, stride), logprob;
             int token;
-            logprob_forward(&want, &entropy, &lse, row, tokens + d, 0.6f, 1, V, stride);
-            sample_tokens(&token, &logprob, row, keys + d, counters + d, 0.6f, way ? 0.9f : 1, way ? 50 : 0, 1, V, stride);
+            sample_rows(&token, &logprob, row, keys + d, counters + d, 0.6f, way ? 0.9f : 1, way ? 50 : 0, 1, V, stride);
             differing += memcmp(&want, logprobs + d, sizeof(want)) != 0;
             redrawn += token != tokens[d] || memcmp(&logprob, logprobs + d, sizeof(logprob)) != 0;
         }
@@ -175,18 +207,21 @@ static void test_broken(float *row) { // whatever the logits are, an id of the v
                                                                : v == 50     ? NAN
                                                                              : (float)v; }
         for (int way = 0; way < 4; way++) {
-            sample_tokens(&token, &logprob, row, &key, &counter, way == 3 ? 0 : 1, way == 1 ? 0.9f : 1, way == 2 ? 5 : 0, 1, 100, 100);
+            sample_rows(&token, &logprob, row, &key, &counter, way == 3 ? 0 : 1, way == 1 ? 0.9f : 1, way == 2 ? 5 : 0, 1, 100, 100);
             check(token >= 0 && token < 100, "broken logits of kind %d draw %d", kind, token);
         }
     }
 }
 
 int main(void) {
-    float *row = (float *)device_alloc("row", WIDEST * sizeof(float));
+    device_init();
+    draws = check_on_emulator() ? 2 * ROWS : DRAWS;
+    float *row = (float *)host_alloc(WIDEST * sizeof(float));
     test_distributions(row);
     test_definition(row);
     test_greedy(row);
     test_agreement(row);
     test_broken(row);
+    free(row);
     return check_report("test_sample");
 }
