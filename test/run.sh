@@ -1,7 +1,5 @@
 # Runs every test program of a folder (sh test/run.sh build/cpu-FP32-cc/test) and sums up what they checked.
 # The last line is `N passed, N failed`; a program that dies without its closing line counts as one failure.
-# Threads of tiny parallel regions wait for each other by spinning; a short spin keeps a busy machine from stalling the tests.
-export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-20000}"
 passed=0 failed=0 skipped=0
 for program in "$1"/test_* test/test_*.sh; do
     case $program in *.o | *.d) continue ;; esac

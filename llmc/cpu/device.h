@@ -7,6 +7,15 @@
 #include <unistd.h>
 #include "llmc/device.h"
 
+// Threads of a parallel region wait for each other by spinning, by libgomp's default for milliseconds: a whole time slice whenever
+// another program holds the other core, and a step of many small regions takes twenty times as long. The length is read from the
+// environment when the library loads, so a program that was started without one starts itself again with a short one, once.
+__attribute__((constructor)) static void device_spin_shortly(int argc, char **argv) {
+    (void)argc;
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) { return; }
+    setenv("GOMP_SPINCOUNT", "2000", 1);
+    execv("/proc/self/exe", argv); // on failure we go on as we are
+}
 void device_init(void) {}
 const char *device_name(void) {
     static char name[64];
