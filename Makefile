@@ -2,6 +2,7 @@
 # make test         every test                                               make sanitize     the same under ASan + UBSan
 # make check        format, lint, budgets, gcc and clang                     make bench        micro-benchmarks beside their limits
 # make help         this text                                                make clean        remove what was built
+# make ptxas        what each kernel takes of a GPU     make test BACKEND=emu   the kernels on an emulator, with race detection
 # BACKEND=cpu|cuda|emu forces a backend, PRECISION=FP32|BF16 the storage type, CC=gcc|clang the compiler.
 CC        := $(if $(filter default,$(origin CC)),cc,$(CC))
 NVCC      ?= $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
@@ -68,12 +69,14 @@ sanitize:
 objects: $(foreach p,train_grpo rollout train_sft grade data/prepare data/parquet_cat llmc/backend_$(BACKEND) $(addprefix test/,$(TESTS)),$(BUILD)/$p.o)
 check: ; @sh scripts/check.sh
 mutants: ; @sh test/mutants.sh
+# Registers, shared memory and spills of every kernel; a spill is an error.
+ptxas: ; @sh scripts/ptxas.sh $(NVCC) $(filter-out -gencode arch=% -MMD -MP,$(NVCCFLAGS))
 # Micro-benchmarks, each beside its peer and its measured limit; quiet machine, please.
 BENCHES := $(basename $(notdir $(wildcard dev/bench_*.c)))
 bench: $(addprefix $(BUILD)/dev/,$(BENCHES))
 	@for b in $(BENCHES); do $(BUILD)/dev/$$b || exit 1; done
-help: ; @sed -n 's/^# \{0,1\}//p;/^[^#]/q' Makefile
+help: ; @sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
 clean: ; rm -rf build $(PROGRAMS)
-.PHONY: all objects test test_all sanitize check mutants bench help clean
+.PHONY: all objects test test_all sanitize check mutants ptxas bench help clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -69,6 +69,7 @@ static void test_every_length(int H, int KV, int D, float amplitude) {
             attention_forward(want, lse, qkv, device_ints(starts, 2), 1, scale, LENGTH, H, KV, D);
         }
         kv_cache_write(cache, qkv + i * width, device_slots + i, 1, H, KV, D);
+        if (check_on_emulator() && i % 9 && (i + 1) % KV_PAGE > 1) { continue; }
         attention_decode(got, qkv + i * width, cache, device_tables, device_lengths + i, PAGES, scale, 1, H, KV, D);
         check(same_rows(got, want + i * H * D, H * D), "H %d, KV %d, D %d: length %d alone differs from the forward pass", H, KV, D, i + 1);
     }

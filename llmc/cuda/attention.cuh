@@ -36,7 +36,6 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_forward_kernel(floatX 
         }
         __syncwarp();
         attention_add<chunks>(sum, p, v_tile, zero, limit, D, pitch);
-        __syncwarp(); // before p is written again
     }
     int end = tile.begin == tile.end ? N : tile.end;
     for (int r = 0; r < WARP_ROWS && row0 + r < end; r++) {

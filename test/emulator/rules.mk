@@ -21,4 +21,6 @@ emu_builds: ; @for p in FP32 BF16; do for e in asan race; do $(MAKE) --no-print-
 # Every op test in both precisions, in several orders of threads and with the race detector; then the planted faults, which must be found.
 test_emu: emu_builds
 	@sh test/emulator/run.sh $(EMU_TESTS)
-.PHONY: emu_programs emu_builds test_emu
+# The shipped kernels broken on purpose, one way at a time; the tests must notice.
+emu_mutants: ; @sh test/emulator/mutants.sh
+.PHONY: emu_mutants emu_programs emu_builds test_emu
