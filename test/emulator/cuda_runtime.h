@@ -143,8 +143,8 @@ cudaError_t emu_allow_shared(const void *kernel, size_t bytes);
 template <typename T> cudaError_t cudaMalloc(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
 template <typename T> cudaError_t cudaMallocHost(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
 template <typename T> cudaError_t cudaFuncSetAttribute(T *kernel, cudaFuncAttribute, int bytes) { return emu_allow_shared((void *)kernel, bytes); }
-static inline cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t = 0) { memset(to, value, bytes); return cudaSuccess; }
-static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t = 0) { memcpy(to, from, bytes); return cudaSuccess; }
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t = 0);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t = 0);
 static inline cudaError_t cudaStreamCreate(cudaStream_t *stream) { *stream = 0; return cudaSuccess; }
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 static inline cudaError_t cudaDeviceSynchronize(void) { return cudaSuccess; }
