@@ -48,7 +48,6 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_dq_kernel(floatX *dqkv
         }
         __syncwarp();
         attention_add<chunks>(sum, ds, k_tile, zero, limit, D, pitch);
-        __syncwarp(); // before ds is written again
     }
     for (int r = 0; r < WARP_ROWS && row0 + r < tile.end; r++) { attention_store_gradient<chunks>(dqkv + (row0 + r) * stride + (size_t)h * D, sum[r], D); }
 }
@@ -84,7 +83,6 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_dkv_kernel(floatX *dqk
             __syncwarp();
             attention_add<chunks>(dv, p, dout_tile, from, limit, D, pitch);
             attention_add<chunks>(dk, ds, q_tile, from, limit, D, pitch);
-            __syncwarp(); // before p and ds are written again
         }
     }
     for (int r = 0; r < WARP_ROWS && key0 + r < tile.end; r++) {

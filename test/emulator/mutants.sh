@@ -27,8 +27,10 @@ barrier() { mutant race "$1" "$2" "$(nth "$2" "$3" "$4")s/$3();//" "$3 number $4
 for i in 1 2; do barrier test_sample vector.cuh __syncthreads $i; done
 barrier test_rmsnorm vector.cuh __syncthreads 3
 for i in 1 2; do barrier test_linear linear_tiled.cuh __syncthreads $i; done
-for i in 1 2; do barrier test_attention attention.cuh __syncthreads $i; barrier test_attention attention.cuh __syncwarp $i; done
-for i in 1 2 3 4; do barrier test_attention attention_backward.cuh __syncthreads $i; barrier test_attention attention_backward.cuh __syncwarp $i; done
+for i in 1 2; do barrier test_attention attention.cuh __syncthreads $i; done
+barrier test_attention attention.cuh __syncwarp 1
+for i in 1 2 3 4; do barrier test_attention attention_backward.cuh __syncthreads $i; done
+for i in 1 2; do barrier test_attention attention_backward.cuh __syncwarp $i; done
 for i in 1 2; do barrier test_attention_decode attention_decode.cuh __syncthreads $i; barrier test_attention_decode attention_decode.cuh __syncwarp $i; done
 for i in 1 2 3 4; do barrier test_sample sample.cuh __syncthreads $i; done
 for i in 1 2; do barrier test_sample logprob.cuh __syncthreads $i; done
