@@ -33,7 +33,7 @@ static inline int logprob_threads(int V) { // whole warps, 16 ids or more to a t
     int threads = CEIL_DIV(V, 16 * 32) * 32;
     return threads < 1024 ? threads : 1024;
 }
-// The sums of a row, in every thread of the block.
+// The sums of a row, in every thread of the block; once in a kernel, for of_warp is not guarded against a second call.
 __device__ static inline LogprobSums logprob_row(const float *logits, float scale, int V) {
     __shared__ LogprobSums of_warp[32];
     LogprobSums mine = {-FLT_MAX, 0, 0};
@@ -52,7 +52,6 @@ __device__ static inline LogprobSums logprob_row(const float *logits, float scal
     __syncthreads();
     LogprobSums all = of_warp[0];
     for (int w = 1; w < (int)blockDim.x / 32; w++) { all = logprob_join(all, of_warp[w]); }
-    __syncthreads(); // so that a second call may write
     return all;
 }
 __device__ static inline float logprob_of(LogprobSums row, float logit, float scale) {

@@ -16,21 +16,35 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
-#define __shared__ static __attribute__((noinit)) // one block at a time, so one copy; the Makefile renames the section to emu_shared
-#define EMU_RAW __attribute__((no_sanitize("thread")))           // not seen by the race detector
-#define EMU_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
+#define __shared__       static __attribute__((noinit))         // one block at a time, so one copy; the Makefile renames the section to emu_shared
+#define EMU_RAW          __attribute__((no_sanitize("thread"))) // not seen by the race detector
+#define EMU_HERE         const char *file = __builtin_FILE(), int line = __builtin_LINE()
 
-struct uint3 { unsigned x, y, z; };
+struct uint3 {
+    unsigned x, y, z;
+};
 struct dim3 {
     unsigned x, y, z;
     dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
-struct alignas(8) float2 { float x, y; };
-struct alignas(16) float4 { float x, y, z, w; };
-struct alignas(8) int2 { int x, y; };
-struct alignas(16) int4 { int x, y, z, w; };
-struct alignas(8) uint2 { unsigned x, y; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(8) int2 {
+    int x, y;
+};
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
 static inline float2 make_float2(float x, float y) { return {x, y}; }
 static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 static inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
@@ -40,13 +54,16 @@ static inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; 
 extern uint3 emu_thread_index, emu_block_index;
 extern dim3 emu_block_size, emu_grid_size;
 #define threadIdx emu_thread_index
-#define blockIdx emu_block_index
-#define blockDim emu_block_size
-#define gridDim emu_grid_size
-#define warpSize 32
+#define blockIdx  emu_block_index
+#define blockDim  emu_block_size
+#define gridDim   emu_grid_size
+#define warpSize  32
 
 // ---- what emulator.cc offers to this header and to ptx.cuh
-enum { EMU_READ, EMU_WRITE, EMU_ATOMIC, EMU_PENDING }; // pending: an asynchronous copy that may land at any moment
+enum { EMU_READ,
+       EMU_WRITE,
+       EMU_ATOMIC,
+       EMU_PENDING }; // pending: an asynchronous copy that may land at any moment
 void emu_access(const void *address, size_t bytes, int kind, const void *code);
 [[noreturn]] void emu_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // All lanes of `mask` meet here; the last to come does the work of all: argument[lane] is 0 where a lane does not take part.
@@ -62,9 +79,13 @@ static inline void __syncthreads(EMU_HERE) { emu_sync_block(file, line); }
 static inline void __syncwarp(unsigned mask = ~0u, EMU_HERE) { emu_sync_warp(mask, file, line); }
 static inline void __threadfence(void) { emu_thread_fence(); }
 static inline void __threadfence_block(void) {}
-struct EmuShuffle { uint64_t value, result; int source; };
+struct EmuShuffle {
+    uint64_t value, result;
+    int source;
+};
 void emu_shuffle_work(void *const argument[32], unsigned mask);
-template <typename T> EMU_RAW T emu_shuffle(const char *name, unsigned mask, T value, int source, const char *file, int line) {
+template <typename T>
+EMU_RAW T emu_shuffle(const char *name, unsigned mask, T value, int source, const char *file, int line) {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 4 or 8 bytes");
     EmuShuffle shuffle = {0, 0, source};
     memcpy(&shuffle.value, &value, sizeof(T));
@@ -76,16 +97,20 @@ static inline int emu_lane(void) {
     return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32;
 }
 static inline int emu_segment(int source, int width) { return source >= 0 && source / width == emu_lane() / width ? source : emu_lane(); }
-template <typename T> T __shfl_sync(unsigned mask, T value, int source, int width = 32, EMU_HERE) {
+template <typename T>
+T __shfl_sync(unsigned mask, T value, int source, int width = 32, EMU_HERE) {
     return emu_shuffle("__shfl_sync", mask, value, emu_lane() / width * width + (source & (width - 1)), file, line);
 }
-template <typename T> T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, EMU_HERE) {
+template <typename T>
+T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, EMU_HERE) {
     return emu_shuffle("__shfl_xor_sync", mask, value, emu_segment(emu_lane() ^ bits, width), file, line);
 }
-template <typename T> T __shfl_up_sync(unsigned mask, T value, int delta, int width = 32, EMU_HERE) {
+template <typename T>
+T __shfl_up_sync(unsigned mask, T value, int delta, int width = 32, EMU_HERE) {
     return emu_shuffle("__shfl_up_sync", mask, value, emu_segment(emu_lane() - delta, width), file, line);
 }
-template <typename T> T __shfl_down_sync(unsigned mask, T value, int delta, int width = 32, EMU_HERE) {
+template <typename T>
+T __shfl_down_sync(unsigned mask, T value, int delta, int width = 32, EMU_HERE) {
     return emu_shuffle("__shfl_down_sync", mask, value, emu_segment(emu_lane() + delta, width), file, line);
 }
 unsigned emu_ballot(const char *name, unsigned mask, int predicate, const char *file, int line);
@@ -94,22 +119,24 @@ static inline int __any_sync(unsigned mask, int p, EMU_HERE) { return emu_ballot
 static inline int __all_sync(unsigned mask, int p, EMU_HERE) { return emu_ballot("__all_sync", mask, !p, file, line) == 0; }
 
 // ---- atomics: fibers never interrupt each other, so plain code is atomic
-#define EMU_ATOMIC_OP(name, expression)                                                      \
-    template <typename T> EMU_RAW T name(T *address, decltype(T() + T()) value) {            \
-        emu_access(address, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));             \
-        T old = *address;                                                                    \
-        *address = (T)(expression);                                                          \
-        return old;                                                                          \
+#define EMU_ATOMIC_OP(name, expression)                                          \
+    template <typename T>                                                        \
+    EMU_RAW T name(T *address, decltype(T() + T()) value) {                      \
+        emu_access(address, sizeof(T), EMU_ATOMIC, __builtin_return_address(0)); \
+        T old = *address;                                                        \
+        *address = (T)(expression);                                              \
+        return old;                                                              \
     }
 EMU_ATOMIC_OP(atomicAdd, old + value)
 EMU_ATOMIC_OP(atomicSub, old - value)
 EMU_ATOMIC_OP(atomicMax, old > value ? old : value)
 EMU_ATOMIC_OP(atomicMin, old < value ? old : value)
 EMU_ATOMIC_OP(atomicOr, old | value)
-EMU_ATOMIC_OP(atomicAnd, old & value)
+EMU_ATOMIC_OP(atomicAnd, old &value)
 EMU_ATOMIC_OP(atomicExch, value)
 EMU_ATOMIC_OP(atomicInc, old >= value ? 0 : old + 1)
-template <typename T> EMU_RAW T atomicCAS(T *address, T compare, T value) {
+template <typename T>
+EMU_RAW T atomicCAS(T *address, T compare, T value) {
     emu_access(address, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));
     T old = *address;
     if (old == compare) { *address = value; }
@@ -125,33 +152,69 @@ static inline float __frcp_rn(float x) { return 1.0f / x; }
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
 static inline int __clz(int x) { return x ? __builtin_clz((unsigned)x) : 32; }
-static inline float __uint_as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }
-static inline unsigned __float_as_uint(float f) { unsigned u; memcpy(&u, &f, 4); return u; }
-template <typename T> T __ldg(const T *address) { return *address; }
-template <typename T> T min(T a, T b) { return b < a ? b : a; }
-template <typename T> T max(T a, T b) { return a < b ? b : a; }
+static inline float __uint_as_float(unsigned u) {
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
+static inline unsigned __float_as_uint(float f) {
+    unsigned u;
+    memcpy(&u, &f, 4);
+    return u;
+}
+template <typename T>
+T __ldg(const T *address) { return *address; }
+template <typename T>
+T min(T a, T b) { return b < a ? b : a; }
+template <typename T>
+T max(T a, T b) { return a < b ? b : a; }
 
 // ---- runtime API: memory is host memory filled with NaN patterns; streams are in order because nothing is asynchronous
-typedef enum { cudaSuccess, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35 } cudaError_t;
+typedef enum { cudaSuccess,
+               cudaErrorMemoryAllocation = 2,
+               cudaErrorInsufficientDriver = 35 } cudaError_t;
 typedef struct EmuStream *cudaStream_t;
-enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
+enum cudaMemcpyKind { cudaMemcpyHostToHost,
+                      cudaMemcpyHostToDevice,
+                      cudaMemcpyDeviceToHost,
+                      cudaMemcpyDeviceToDevice,
+                      cudaMemcpyDefault };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 cudaError_t emu_malloc(void **memory, size_t bytes);
 cudaError_t cudaFree(void *memory);
 cudaError_t cudaDeviceReset(void);
 cudaError_t emu_allow_shared(const void *kernel, size_t bytes);
-template <typename T> cudaError_t cudaMalloc(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
-template <typename T> cudaError_t cudaMallocHost(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
-template <typename T> cudaError_t cudaFuncSetAttribute(T *kernel, cudaFuncAttribute, int bytes) { return emu_allow_shared((void *)kernel, bytes); }
+template <typename T>
+cudaError_t cudaMalloc(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
+template <typename T>
+cudaError_t cudaMallocHost(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
+template <typename T>
+cudaError_t cudaFuncSetAttribute(T *kernel, cudaFuncAttribute, int bytes) { return emu_allow_shared((void *)kernel, bytes); }
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t = 0);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t = 0);
-static inline cudaError_t cudaStreamCreate(cudaStream_t *stream) { *stream = 0; return cudaSuccess; }
+static inline cudaError_t cudaStreamCreate(cudaStream_t *stream) {
+    *stream = 0;
+    return cudaSuccess;
+}
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 static inline cudaError_t cudaDeviceSynchronize(void) { return cudaSuccess; }
-struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount; size_t totalGlobalMem; };
-static inline cudaError_t cudaGetDeviceCount(int *count) { *count = 1; return cudaSuccess; }
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor, multiProcessorCount;
+    size_t totalGlobalMem;
+};
+static inline cudaError_t cudaGetDeviceCount(int *count) {
+    *count = 1;
+    return cudaSuccess;
+}
 static inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
-static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) { *properties = {"CUDA emulator", 8, 0, 1, (size_t)1 << 30}; return cudaSuccess; }
-static inline cudaError_t cudaMemGetInfo(size_t *available, size_t *total) { *available = *total = (size_t)1 << 30; return cudaSuccess; }
+static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
+    *properties = {"CUDA emulator", 8, 0, 1, (size_t)1 << 30};
+    return cudaSuccess;
+}
+static inline cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
+    *available = *total = (size_t)1 << 30;
+    return cudaSuccess;
+}
 static inline cudaError_t cudaGetLastError(void) { return cudaSuccess; }
 static inline const char *cudaGetErrorString(cudaError_t) { return "emulator"; }
