@@ -6,16 +6,16 @@
 
 // Lays out memory and loads the weights: `answers` at a time to `prompts` prompts of up to max_prompt tokens. For scoring: packed rows alone.
 static void open_weights(Generator *g, const RolloutConfig *c, int answers, int prompts, int max_prompt, int rows) {
-    const size_t available = device_memory_bytes() / 10 * 9, logits_bytes = (size_t)256 << 20;
+    const size_t available = memory_budget();
     const int longest = max_prompt + c->context;
     size_t cache_bytes = (size_t)c->kv_cache_mib << 20;
     Error error;
     for (int pass = 0; pass < 2; pass++) { // the second time with what is left for the KV cache
         g->memory = (Memory){0};
-        policy_layout(&g->policy, &g->memory, &(PolicySizes){.rows = rows, .max_positions = longest > rows ? longest : rows, .logits_bytes = logits_bytes});
+        policy_layout(&g->policy, &g->memory, &(PolicySizes){.rows = rows, .max_positions = longest > rows ? longest : rows, .logits_bytes = POLICY_LOGITS_BYTES});
         const RolloutSizes sizes = {c->max_sequences ? c->max_sequences : answers < 256 ? answers
                                                                                         : 256,
-                                    longest, max_prompt, cache_bytes, logits_bytes};
+                                    longest, max_prompt, cache_bytes, POLICY_LOGITS_BYTES};
         if (answers) { rollout_layout(&g->engine, &g->policy, &g->memory, &sizes); }
         size_t other = memory_total(&g->memory);
         if (pass == 0 && !c->kv_cache_mib) { cache_bytes = available > other ? available - other : 0; }
@@ -25,7 +25,7 @@ static void open_weights(Generator *g, const RolloutConfig *c, int answers, int 
         fatal("%s", error.text);
     }
     memory_commit(&g->memory);
-    policy_layout(&g->policy, &g->memory, &(PolicySizes){.rows = rows, .max_positions = longest > rows ? longest : rows, .logits_bytes = logits_bytes});
+    policy_layout(&g->policy, &g->memory, &(PolicySizes){.rows = rows, .max_positions = longest > rows ? longest : rows, .logits_bytes = POLICY_LOGITS_BYTES});
     if (answers) {
         const RolloutSizes sizes = g->engine.sizes;
         rollout_layout(&g->engine, &g->policy, &g->memory, &sizes);
@@ -72,7 +72,7 @@ static void evaluate_set(Generator *g, const RolloutConfig *c) {
     Evaluation e;
     if (!mkdtemp(prepared)) { fatal("%s: cannot be created: %s", prepared, strerror(errno)); }
     atexit(remove_prepared); // on errors too
-    PromptSet *prompts = prompts_open(c->eval_data, c->model, prepared, c->max_prompt_tokens, name);
+    PromptSet *prompts = prompts_open(c->eval_data, c->model, prepared, c->max_prompt_tokens, g->policy.vocab_used, name);
     const int count = prompt_set_count(prompts), room = count * c->samples < 4096 ? count * c->samples : 4096 / c->samples * c->samples;
     const int answers = room > c->samples ? room : c->samples;
     open_weights(g, c, answers, answers / c->samples, prompt_set_longest(prompts), 0);

@@ -65,7 +65,7 @@ int main(void) {
     device_init();
     p->parameters = parameter_table_create(&p->config);
     for (int pass = 0; pass < 2; pass++) {
-        policy_layout(p, &step.memory, &(PolicySizes){.rows = ROWS, .max_positions = LENGTH, .recompute = 0, .optimizer = true, .logits_bytes = (size_t)256 << 20});
+        policy_layout(p, &step.memory, &(PolicySizes){.rows = ROWS, .max_positions = LENGTH, .recompute = 0, .optimizer = true, .logits_bytes = POLICY_LOGITS_BYTES});
         if (pass == 0) { memory_commit(&step.memory); }
     }
     policy_make_rope_table(p);

@@ -32,7 +32,7 @@ static inline void stop_on_signals(void) { // the running phase ends early, and 
 // ---- opening
 
 // `path` as prompts.bin: itself, or prepared from Parquet or JSONL into prepared_dir. `name`: the file's, without its ending.
-static inline PromptSet *prompts_open(const char *path, const char *model_dir, const char *prepared_dir, int max_prompt_tokens, char name[64]) {
+static inline PromptSet *prompts_open(const char *path, const char *model_dir, const char *prepared_dir, int max_prompt_tokens, int vocab, char name[64]) {
     Error error;
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ending = strrchr(base, '.');
     snprintf(name, 64, "%.*s", (int)(ending ? ending - base : (long)strlen(base)), base);
@@ -55,6 +55,7 @@ static inline PromptSet *prompts_open(const char *path, const char *model_dir, c
             fatal("%s: prompt %d has %d tokens, more than --max_prompt_tokens %d: raise it, or prepare the file again", path, i, prompt_set_get(prompts, i).count, max_prompt_tokens);
         }
     }
+    if (prompt_set_largest_id(prompts) >= vocab) { fatal("%s: holds id %d, the tokenizer has %d: prepare the file again", path, prompt_set_largest_id(prompts), vocab); }
     return prompts;
 }
 // Tokenizer, configuration and parameter table; no weights yet.

@@ -64,6 +64,8 @@ static inline void memory_print(const Memory *memory, FILE *out) {
     fprintf(out, "| total    | %-30s | %12.1f |\n", "resident + the larger phase", (double)memory_total(memory) / (1 << 20));
     fprintf(out, "+----------+--------------------------------+--------------+\n");
 }
+// What a plan may take: a tenth is left to the driver, the libraries and the system.
+static inline size_t memory_budget(void) { return device_memory_bytes() / 10 * 9; }
 // False, with the number that does not fit and the options that would make it fit, when `available` bytes are not enough.
 static inline bool memory_fits(const Memory *memory, size_t available, Error *error) {
     size_t total = memory_total(memory);

@@ -56,6 +56,8 @@ typedef struct {
     size_t logits_bytes; // room for the head's chunk of logits
 } PolicySizes;
 
+#define POLICY_LOGITS_BYTES ((size_t)256 << 20) // of one chunk of the head, in every program: the chunk sets the order of sums
+
 static inline int policy_qkv_width(const ModelConfig *c) { return (c->heads + 2 * c->kv_heads) * c->head_dim; }
 
 static inline void activations_layout(Activations *a, const Policy *policy, Memory *memory, MemoryPhase phase, int rows, int sequences, bool backward, size_t logits_bytes) {

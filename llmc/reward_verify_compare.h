@@ -99,9 +99,6 @@ static inline VerifyNumber verify_number_kind(const VerifyContext *context, int 
     if (node->kind == NODE_NUMBER) { return verify_node_is_integer(context->tree, index) ? NUMBER_INTEGER : NUMBER_FLOAT; }
     return verify_node_is_rational(context->tree, index) ? NUMBER_RATIONAL : NUMBER_NONE;
 }
-static inline bool verify_integer_value(VerifyContext *context, int index) { // is the number, once computed, an integer?
-    return !verify_has_symbols(context, index) && verify_is_zero(context, verify_new(context, NODE_SUBTRACT, index, expression_call(context->tree, FUNCTION_floor, index)));
-}
 static inline bool verify_numbers_equal(VerifyContext *context, int truth, int answer) {
     bool truth_percent = false, answer_percent = false;
     VerifyNumber a = verify_number_kind(context, truth, &truth_percent), b = verify_number_kind(context, answer, &answer_percent);

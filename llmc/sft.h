@@ -125,10 +125,10 @@ static inline void sft_run(const SftConfig *c, bool quiet) {
     if (c->steps > 0 && !pairs_read(&pairs, c->train_data, &encoder, generation.eos[0], c->context, &error)) { fatal("%s", error.text); }
     const int rows = c->tokens_per_microbatch > c->context ? c->tokens_per_microbatch : c->context;
     for (int pass = 0; pass < 2; pass++) {
-        policy_layout(&t.policy, &t.memory, &(PolicySizes){.rows = rows, .max_positions = c->context, .recompute = c->recompute, .optimizer = true, .logits_bytes = (size_t)256 << 20});
+        policy_layout(&t.policy, &t.memory, &(PolicySizes){.rows = rows, .max_positions = c->context, .recompute = c->recompute, .optimizer = true, .logits_bytes = POLICY_LOGITS_BYTES});
         if (pass == 0) {
             if (!quiet) { memory_print(&t.memory, stdout); }
-            if (!memory_fits(&t.memory, device_memory_bytes() / 10 * 9, &error)) { fatal("%s", error.text); }
+            if (!memory_fits(&t.memory, memory_budget(), &error)) { fatal("%s", error.text); }
             memory_commit(&t.memory);
         }
     }

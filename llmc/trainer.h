@@ -40,7 +40,7 @@ static inline void trainer_open_data(Trainer *t) {
     Error error;
     snprintf(prepared, sizeof(prepared), "%.1000s/data", c->run_dir);
     if (!*c->train_data) { fatal("no training data: give --train_data FILE (.parquet, .jsonl or .bin)"); }
-    PromptSet *prompts = prompts_open(c->train_data, c->model, prepared, c->max_prompt_tokens, item);
+    PromptSet *prompts = prompts_open(c->train_data, c->model, prepared, c->max_prompt_tokens, t->g.policy.vocab_used, item);
     if (!dataset_open(&t->dataset, prompts, c->train_data, c->prompts_per_step, random_key((uint64_t)c->seed, 1), &error)) { fatal("%s", error.text); }
     for (const char *list = c->eval_data; *list;) {
         size_t length = strcspn(list, ",");
@@ -48,7 +48,7 @@ static inline void trainer_open_data(Trainer *t) {
         list += length + (list[length] == ',');
         if (t->eval_set_count == MAX_EVAL_SETS) { fatal("--eval_data: more than %d files", MAX_EVAL_SETS); }
         EvalSet *set = &t->eval_sets[t->eval_set_count++];
-        set->prompts = prompts_open(item, c->model, prepared, c->max_prompt_tokens, set->name);
+        set->prompts = prompts_open(item, c->model, prepared, c->max_prompt_tokens, t->g.policy.vocab_used, set->name);
         for (const EvalSet *other = t->eval_sets; other < set; other++) {
             if (!strcmp(other->name, set->name)) { fatal("--eval_data: two files are called %s, and so would their metrics: rename one", set->name); }
         }
@@ -61,16 +61,15 @@ static inline void trainer_layout(Trainer *t, size_t cache_bytes, bool hand_out)
     const int longest = config_longest_context(c), answer = longest > c->eval_max_tokens ? longest : c->eval_max_tokens;
     const int batch = c->prompts_per_step * c->group_size, sequences = c->max_sequences ? c->max_sequences : batch < 256 ? batch
                                                                                                                          : 256;
-    const size_t logits_bytes = (size_t)256 << 20;
-    PolicySizes sizes = {.rows = c->tokens_per_microbatch, .max_positions = c->max_prompt_tokens + answer, .recompute = c->recompute, .optimizer = true, .reference = c->kl_coef != 0, .logits_bytes = logits_bytes};
-    RolloutSizes rollout = {sequences, c->max_prompt_tokens + answer, c->max_prompt_tokens, cache_bytes, logits_bytes};
+    PolicySizes sizes = {.rows = c->tokens_per_microbatch, .max_positions = c->max_prompt_tokens + answer, .recompute = c->recompute, .optimizer = true, .reference = c->kl_coef != 0, .logits_bytes = POLICY_LOGITS_BYTES};
+    RolloutSizes rollout = {sequences, c->max_prompt_tokens + answer, c->max_prompt_tokens, cache_bytes, POLICY_LOGITS_BYTES};
     if (!hand_out) { t->g.memory = (Memory){0}; }
     policy_layout(&t->g.policy, &t->g.memory, &sizes);
     rollout_layout(&t->g.engine, &t->g.policy, &t->g.memory, &rollout);
 }
 static inline void trainer_plan_memory(Trainer *t) {
     const Config *c = t->config;
-    const size_t available = device_memory_bytes() / 10 * 9;
+    const size_t available = memory_budget();
     size_t cache_bytes = (size_t)c->kv_cache_mib << 20;
     Error error;
     trainer_layout(t, cache_bytes, false);
