@@ -242,7 +242,7 @@ static void bench_rows(const char *title, int N, int C, int F, int H, int KV, in
         const char *name;
         void (*run)(void *);
         double elements; // read and written, of floatX
-    } ops[] = {{"residual + rmsnorm", residual_run, 4.0 * C}, {"rmsnorm backward", rmsnorm_backward_run, 4.0 * C}, {"rope", rope_run, 2.0 * (double)normed}, {"qk_norm", qk_norm_run, 2.0 * (double)qkv}, {"qk_norm backward", qk_norm_backward_run, (double)(2 * qkv + 2 * normed)}, {"swiglu", swiglu_run, 3.0 * F}, {"swiglu backward", swiglu_backward_run, 7.0 * F}};
+    } ops[] = {{"residual + rmsnorm", residual_run, 4.0 * C}, {"rmsnorm backward", rmsnorm_backward_run, 4.0 * C}, {"rope", rope_run, 2.0 * (double)normed}, {"qk_norm", qk_norm_run, 2.0 * (double)qkv}, {"qk_norm backward", qk_norm_backward_run, (double)(2 * qkv + normed)}, {"swiglu", swiglu_run, 3.0 * F}, {"swiglu backward", swiglu_backward_run, 5.0 * F}};
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
         char name[96];
         snprintf(name, sizeof(name), "%s " FLOATX_NAME " %s, %d rows", title, ops[i].name, N);

@@ -1,6 +1,6 @@
 // qk_norm: Qwen3's rmsnorm over each query and key head, before the rotation. Values pass through.
 //   out[n,h,:]     = rmsnorm(qkv[n,h,:]) * q_weight   for h < H;   * k_weight   for H <= h < H+KV;   a copy for the value heads
-//   dqkv          += its gradient (see rmsnorm.h);    dq_weight[d], dk_weight[d] += sums over all rows and heads, in a fixed order
+//   dqkv           = its gradient (see rmsnorm.h);    dq_weight[d], dk_weight[d] += sums over all rows and heads, in a fixed order
 // qkv, out, dout, dqkv (N, H + 2*KV, D); rstd (N, H + KV); weights (D). out may not be qkv: the backward pass needs the input.
 #pragma once
 #include "llmc/dtype.h"

@@ -95,25 +95,19 @@ static inline void block_backward(const Policy *p, const floatX *w, float *g, in
     const size_t row = (size_t)N * sizeof(floatX);
     block_recompute(p, w, l, act, rows);
     // feed-forward
-    device_zero(act->dgated, row * (size_t)F);
     linear_backward(act->dgated, g + o->down, NULL, act->dstream, a->gated, w + o->down, N, F, C);
-    device_zero(act->dgate_up, row * 2 * (size_t)F);
     swiglu_backward(act->dgate_up, act->dgated, a->gate_up, N, F);
-    device_zero(act->dnormed, row * (size_t)C);
     linear_backward(act->dnormed, g + o->gate_up, NULL, act->dgate_up, a->mid_normed, w + o->gate_up, N, C, 2 * F);
     rmsnorm_backward(act->dstream, g + o->post_norm, act->dnormed, a->mid, w + o->post_norm, a->mid_rstd, N, C);
     // attention
-    device_zero(act->dattended, row * (size_t)(H * D));
     linear_backward(act->dattended, g + o->output, NULL, act->dstream, a->attended, w + o->output, N, H * D, C);
     device_zero(act->dqkv, row * (size_t)QKV);
     attention_backward(act->dqkv, act->attention_delta, act->dattended, a->qkv, a->attended, a->lse, act->starts, rows->sequences,
                        1.0f / sqrtf((float)D), N, H, KV, D);
     rope_backward(act->dqkv, p->rope_table, act->positions, N, H, KV, D);
     if (c->qk_norm) {
-        device_zero(act->dqkv_raw, row * (size_t)QKV);
         qk_norm_backward(act->dqkv_raw, g + o->q_norm, g + o->k_norm, act->dqkv, a->qkv_raw, w + o->q_norm, w + o->k_norm, a->qk_rstd, N, H, KV, D);
     }
-    device_zero(act->dnormed, row * (size_t)C);
     linear_backward(act->dnormed, g + o->qkv, c->qkv_bias ? g + o->qkv_bias : NULL, act->dqkv_raw, a->input_normed, w + o->qkv, N, C, QKV);
     rmsnorm_backward(act->dstream, g + o->input_norm, act->dnormed, a->input, w + o->input_norm, a->input_rstd, N, C);
 }
@@ -156,7 +150,6 @@ static inline void policy_backward(Policy *p, Microbatch *batch, const float *dl
     device_upload(a->order, batch->order, sizeof(int) * (size_t)N);
     device_upload(a->dlogprob, dlogprob, sizeof(float) * (size_t)N);
     device_upload(a->dentropy, dentropy, sizeof(float) * (size_t)N);
-    device_zero(a->dnormed, (size_t)N * (size_t)C * sizeof(floatX));
     for (int r = 0; r < N; r += a->logit_rows) {
         int chunk = N - r < a->logit_rows ? N - r : a->logit_rows;
         const floatX *hidden = final->input_normed + (size_t)r * (size_t)C;

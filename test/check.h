@@ -115,7 +115,7 @@ static inline void check_values(const Tensor *t, const double *want, double tole
     }
     free(got);
 }
-// `gradient` must hold its old value plus d loss / d input, found by central differences of `loss` in double.
+// `gradient` must hold its old value plus d loss / d input, found by central differences of `loss` in double. check_gradient_written: no old value.
 static inline void check_gradient(const Tensor *gradient, Tensor *input, double (*loss)(void), double tolerance) {
     double *want = (double *)host_alloc((size_t)gradient->count * sizeof(double));
     for (int i = 0; i < input->count; i++) {
@@ -129,4 +129,8 @@ static inline void check_gradient(const Tensor *gradient, Tensor *input, double 
     }
     check_values(gradient, want, tolerance);
     free(want);
+}
+static inline void check_gradient_written(const Tensor *gradient, Tensor *input, double (*loss)(void), double tolerance) {
+    memset(gradient->exact, 0, (size_t)gradient->count * sizeof(double));
+    check_gradient(gradient, input, loss, tolerance);
 }

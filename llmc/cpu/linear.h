@@ -36,7 +36,7 @@ static void linear_backward_bias(float *dbias, const floatX *dout, int N, int OC
 }
 void linear_backward(floatX *dx, float *dweight, float *dbias, const floatX *dout, const floatX *x, const floatX *weight, int N, int C, int OC) {
     if (dx) {
-        gemm((GemmResult){.data = dx, .stride = (size_t)C, .accumulate = true}, (GemmFactor){.data = dout, .stride = (size_t)OC},
+        gemm((GemmResult){.data = dx, .stride = (size_t)C}, (GemmFactor){.data = dout, .stride = (size_t)OC},
              (GemmFactor){.data = weight, .stride = (size_t)C, .lines_contiguous = true}, N, C, OC);
     }
     if (dweight) {

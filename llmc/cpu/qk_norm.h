@@ -35,13 +35,11 @@ void qk_norm_backward(floatX *dqkv, float *dq_weight, float *dk_weight, const fl
 #pragma omp for nowait
         for (int n = 0; n < N; n++) {
             size_t at = (size_t)n * (H + 2 * KV) * D;
+            memset(dqkv + at, 0, (size_t)(H + KV) * D * sizeof(floatX)); // the rows below add to it
             for (int h = 0; h < H + KV; h++, at += D) {
                 rmsnorm_row_backward(dqkv + at, dout + at, qkv + at, h < H ? q_weight : k_weight, rstd[(size_t)n * (H + KV) + h], D);
             }
-            for (int i = 0; i < KV * D; i += SIMD_WIDTH, at += SIMD_WIDTH) {
-                Vector sum = vector_load_x_part(dqkv + at, KV * D - i) + vector_load_x_part(dout + at, KV * D - i);
-                vector_store_x_part(dqkv + at, sum, KV * D - i);
-            }
+            memcpy(dqkv + at, dout + at, (size_t)KV * D * sizeof(floatX));
         }
 #pragma omp for nowait
         for (int d = 0; d < D; d += SIMD_WIDTH) {

@@ -29,8 +29,8 @@ void swiglu_backward(floatX *dgate_up, const floatX *dout, const floatX *gate_up
                 Vector gate = vector_load_x_part(row + f, F - f), up = vector_load_x_part(row + F + f, F - f);
                 Vector sigma = 1.0f / (1.0f + vector_exp(-gate)), d = vector_load_x_part(dout + (size_t)n * F + f, F - f);
                 Vector dgate = d * up * sigma * (1.0f + gate * (1.0f - sigma)), dup = d * gate * sigma;
-                vector_store_x_part(drow + f, vector_load_x_part(drow + f, F - f) + dgate, F - f);
-                vector_store_x_part(drow + F + f, vector_load_x_part(drow + F + f, F - f) + dup, F - f);
+                vector_store_x_part(drow + f, dgate, F - f);
+                vector_store_x_part(drow + F + f, dup, F - f);
             }
         }
     }

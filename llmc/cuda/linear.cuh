@@ -18,7 +18,7 @@ struct LinearBiasTerm {
 };
 LLMC_C void linear_backward(floatX *dx, float *dweight, float *dbias, const floatX *dout, const floatX *x, const floatX *weight, int N, int C, int OC) {
     if (N == 0) { return; }
-    if (dx) { linear_product({dx, dout, weight, NULL, N, C, OC, false, true, false, true}); }
+    if (dx) { linear_product({dx, dout, weight, NULL, N, C, OC, false, false, false, true}); }
     if (dweight) { linear_product({dweight, dout, x, NULL, OC, C, N, true, true, true, true}); }
     if (dbias) { column_sums(dbias, LinearBiasTerm{dout, OC}, N, OC); }
 }

@@ -21,14 +21,11 @@ __global__ void __launch_bounds__(RMSNORM_THREADS) qk_norm_backward_kernel(float
     if (n >= N) { return; }
     size_t at = (size_t)row * D;
     if (h < H + KV) {
+        for (int d = lane * width; d < D; d += 32 * width) { store<width>(dqkv + at + d, Floats<width>{}); } // the row below adds to it
         rmsnorm_row_backward<width>(dqkv + at, dout + at, qkv + at, h < H ? q_weight : k_weight, rstd[(size_t)n * (H + KV) + h], D, lane);
         return;
     }
-    for (int d = lane * width; d < D; d += 32 * width) {
-        Floats<width> sum = load<width>(dqkv + at + d), grad = load<width>(dout + at + d);
-        for (int i = 0; i < width; i++) { sum.v[i] += grad.v[i]; }
-        store<width>(dqkv + at + d, sum);
-    }
+    for (int d = lane * width; d < D; d += 32 * width) { store<width>(dqkv + at + d, load<width>(dout + at + d)); }
 }
 struct QkNormWeightTerm { // row i is head first + i % heads of token i / heads
     const floatX *dout, *qkv;

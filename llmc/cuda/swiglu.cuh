@@ -18,11 +18,11 @@ __global__ void swiglu_backward_kernel(floatX *dgate_up, const floatX *dout, con
     if (i >= (size_t)N * F) { return; }
     size_t row = i / F * 2 * F + i % F;
     Floats<width> gate = load<width>(gate_up + row), up = load<width>(gate_up + row + F), grad = load<width>(dout + i);
-    Floats<width> dgate = load<width>(dgate_up + row), dup = load<width>(dgate_up + row + F);
+    Floats<width> dgate, dup;
     for (int k = 0; k < width; k++) {
         float sigma = 1.0f / (1.0f + expf(-gate.v[k]));
-        dgate.v[k] += grad.v[k] * up.v[k] * sigma * (1.0f + gate.v[k] * (1.0f - sigma));
-        dup.v[k] += grad.v[k] * gate.v[k] * sigma;
+        dgate.v[k] = grad.v[k] * up.v[k] * sigma * (1.0f + gate.v[k] * (1.0f - sigma));
+        dup.v[k] = grad.v[k] * gate.v[k] * sigma;
     }
     store<width>(dgate_up + row, dgate);
     store<width>(dgate_up + row + F, dup);
