@@ -7,6 +7,7 @@
 #include "llmc/cpu/sample.h"
 #include "llmc/cpu/attention.h"
 #include "llmc/cpu/attention_decode.h"
+#include "llmc/cpu/decode_advance.h"
 #include "llmc/cpu/embedding.h"
 #include "llmc/cpu/qk_norm.h"
 #include "llmc/cpu/rmsnorm.h"

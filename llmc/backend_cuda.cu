@@ -6,6 +6,7 @@
 #include "llmc/cuda/attention.cuh"
 #include "llmc/cuda/attention_backward.cuh"
 #include "llmc/cuda/attention_decode.cuh"
+#include "llmc/cuda/decode_advance.cuh"
 #include "llmc/cuda/embedding.cuh"
 #include "llmc/cuda/gradient_norm.cuh"
 #include "llmc/cuda/logprob.cuh"

@@ -1,5 +1,6 @@
 // device: memory and ordering on whichever backend is linked. Host code never follows a device pointer: it uploads and downloads.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include "dtype.h"
 LLMC_C void device_init(void);                             // ends the program with a clear message when there is no usable device
@@ -11,3 +12,23 @@ LLMC_C void device_zero(void *memory, size_t bytes);
 LLMC_C void device_upload(void *to_device, const void *from_host, size_t bytes);
 LLMC_C void device_download(void *to_host, const void *from_device, size_t bytes); // waits for pending work
 LLMC_C void device_copy(void *to_device, const void *from_device, size_t bytes);
+
+// ---- working ahead. A GPU works through a queue while the host goes on; the CPU backend has done everything when a call returns.
+// device_send and device_fetch copy when their turn in the queue comes: the host's side is memory of device_host_alloc, left alone until
+// device_reach says that the queue has come past a mark set behind the copy.
+enum { DEVICE_MARKS = 2,
+       DEVICE_RECORDINGS = 64 };
+LLMC_C bool device_works_ahead(void);
+LLMC_C void *device_host_alloc(const char *what, size_t bytes); // page-locked, zeroed; lives until device_shutdown
+LLMC_C void device_send(void *to_device, const void *from_host, size_t bytes);
+LLMC_C void device_fetch(void *to_host, const void *from_device, size_t bytes);
+LLMC_C void device_mark(int mark);  // 0 .. DEVICE_MARKS-1: this place in the queue
+LLMC_C void device_reach(int mark); // waits until the queue has come to where the mark was set last
+// A recording is a list of ops that is launched as one (a CUDA graph), for hundreds of small ops cost more to launch than to run:
+//     if (!device_replay(i)) { device_record(i); ...ops...; device_recorded(i); }
+// device_replay is false while there is nothing recorded under i; then the ops between the two calls run (the first time plainly, the
+// second time they are recorded first). Pointers and numbers given to them are those of every later replay. On the CPU they always run.
+LLMC_C bool device_replay(int recording);
+LLMC_C void device_record(int recording);
+LLMC_C void device_recorded(int recording);
+LLMC_C void device_forget_recordings(void);

@@ -2,10 +2,15 @@
 // decoding step is as wide as it can be. A group's samples share the pages of their prompt, which is computed once.
 //
 // State of a sequence with n known tokens (prompt and response): the cache holds positions 0 .. n-2; a step feeds token n-1 and
-// draws token n. When pages run out the sequence that joined last gives its pages back and is computed again later: its tokens stay,
+// draws token n. A step's inputs lie in fixed buffers of the device, and the step itself makes the next one's of what it drew; so a run of
+// steps needs nothing from the host, which reads each step's tokens while the next one is being computed (a device that works ahead), and
+// a step can be recorded and replayed. A run ends when an answer has ended or a page is full; then sequences leave, join and get pages.
+//
+// When pages run out the sequence that joined last gives its pages back and is computed again later: its tokens stay,
 // and because random numbers are counted by (sample, position), what it will draw stays too.
 #pragma once
 #include <signal.h>
+#include "llmc/decode_advance.h"
 #include "llmc/page_pool.h"
 #include "llmc/sample.h"
 #include "llmc/samples.h"
@@ -22,6 +27,7 @@ typedef struct {
 typedef struct {
     int sample;     // index into Samples, -1: none
     int known;      // tokens of prompt and response so far
+    bool ended;     // its answer is whole; it leaves before the next run of steps
     int page_count; // pages held
     int *pages;     // (max_pages)
 } Sequence;
@@ -36,10 +42,15 @@ typedef struct {
     uint64_t *keys;                                       // device (max_sequences)
     float *drawn_logprob;                                 // device (max_sequences)
     struct {
-        int *tokens, *positions, *slots, *page_table, *lengths, *counters, *drawn;
+        int *tokens, *positions, *slots, *page_table, *lengths, *counters;
         uint64_t *keys;
-        float *drawn_logprob;
-    } host; // the same on the host
+        int *drawn[DEVICE_MARKS]; // two steps' results: the host reads one while the device writes the other
+        float *drawn_logprob[DEVICE_MARKS];
+    } host;                     // the same on the host, in memory the device copies from and to by itself
+    int width, runway;          // rows of the coming steps, idle ones included; steps until a page is full
+    float recorded_temperature; // what the recorded steps were recorded with
+    float recorded_top_p;
+    int recorded_top_k;
     PagePool pool;
     Sequence *running; // (max_sequences), in order of joining
     int running_count;
@@ -91,13 +102,12 @@ static inline void rollout_layout(RolloutEngine *e, const Policy *p, Memory *mem
 // Host side, after memory_commit and the second layout. Up to `samples` answers to `prompts` prompts at a time.
 static inline void rollout_open(RolloutEngine *e, int samples, int prompts) {
     const size_t B = (size_t)e->sizes.max_sequences, rows = (size_t)e->act.rows;
-    int **by_rows[] = {&e->host.tokens, &e->host.positions, &e->host.slots};
-    for (int i = 0; i < 3; i++) { *by_rows[i] = (int *)host_alloc(sizeof(int) * rows); }
-    int **by_batch[] = {&e->host.lengths, &e->host.counters, &e->host.drawn};
-    for (int i = 0; i < 3; i++) { *by_batch[i] = (int *)host_alloc(sizeof(int) * B); }
-    e->host.page_table = (int *)host_alloc(sizeof(int) * B * (size_t)e->max_pages);
-    e->host.keys = (uint64_t *)host_alloc(sizeof(uint64_t) * B);
-    e->host.drawn_logprob = (float *)host_alloc(sizeof(float) * B);
+    int **by_batch[] = {&e->host.tokens, &e->host.positions, &e->host.lengths, &e->host.counters, &e->host.drawn[0], &e->host.drawn[1]};
+    for (int i = 0; i < 6; i++) { *by_batch[i] = (int *)device_host_alloc("a step's inputs and results", sizeof(int) * B); }
+    e->host.slots = (int *)device_host_alloc("a step's inputs", sizeof(int) * rows);
+    e->host.page_table = (int *)device_host_alloc("page tables", sizeof(int) * B * (size_t)e->max_pages);
+    e->host.keys = (uint64_t *)device_host_alloc("a step's inputs", sizeof(uint64_t) * B);
+    for (int i = 0; i < DEVICE_MARKS; i++) { e->host.drawn_logprob[i] = (float *)device_host_alloc("a step's results", sizeof(float) * B); }
     e->pool = page_pool_create(e->pages);
     e->running = (Sequence *)host_alloc(sizeof(Sequence) * B);
     for (size_t b = 0; b < B; b++) { e->running[b].pages = (int *)host_alloc(sizeof(int) * (size_t)e->max_pages); }
@@ -110,11 +120,8 @@ static inline void rollout_open(RolloutEngine *e, int samples, int prompts) {
     e->copies = (int *)host_alloc(sizeof(int) * 2 * B);
 }
 static inline void rollout_close(RolloutEngine *e) {
-    int *integers[] = {e->host.tokens, e->host.positions, e->host.slots, e->host.lengths, e->host.counters, e->host.drawn, e->host.page_table,
-                       e->waiting, e->prefix_pages, e->prefix_left, e->copies};
+    int *integers[] = {e->waiting, e->prefix_pages, e->prefix_left, e->copies};
     for (size_t i = 0; i < sizeof(integers) / sizeof(integers[0]); i++) { free(integers[i]); }
-    free(e->host.keys);
-    free(e->host.drawn_logprob);
     for (int b = 0; e->running && b < e->sizes.max_sequences; b++) { free(e->running[b].pages); }
     free(e->running);
     free(e->act.layers);
@@ -158,6 +165,7 @@ static inline bool rollout_admit(RolloutEngine *e, const Samples *samples) {
     e->waiting_count--;
     sequence->sample = index;
     sequence->known = cached + 1;
+    sequence->ended = false;
     sequence->page_count = 0;
     if (!fresh) {
         while (sequence->page_count < needed) { sequence->pages[sequence->page_count++] = page_take(&e->pool); }
@@ -232,35 +240,61 @@ static inline void rollout_grow(RolloutEngine *e, const Samples *samples) {
         if (b < e->running_count) { sequence->pages[sequence->page_count++] = page_take(&e->pool); }
     }
 }
+// A longer run of steps, where there are pages to spare: at most one page more for each sequence.
+static inline void rollout_grow_ahead(RolloutEngine *e) {
+    enum { STEPS_AHEAD = 16 };
+    for (int b = 0; b < e->running_count && e->pool.free_count > e->running_count; b++) {
+        Sequence *sequence = &e->running[b];
+        const int wanted = rollout_pages_for(sequence->known + STEPS_AHEAD - 1);
+        if (wanted > sequence->page_count && wanted <= e->max_pages) { sequence->pages[sequence->page_count++] = page_take(&e->pool); }
+    }
+}
 
-// ---- one decoding step for all running sequences
+// ---- runs of decoding steps for all running sequences
 
-static inline void rollout_decode(RolloutEngine *e, const Policy *p, const Samples *samples, const RolloutOptions *options) {
-    const int B = e->running_count, C = p->config.hidden, V = p->logit_stride;
-    int width = 1; // pages of the longest running sequence
-    for (int b = 0; b < B; b++) { width = e->running[b].page_count > width ? e->running[b].page_count : width; }
-    for (int b = 0; b < B; b++) {
+// Rows of a step: on a device that records, one of few numbers (1, 2, 4, .. 64, 128, 192, ..), each with a recording of its own.
+static inline int rollout_width(int running, int max_sequences, int *recording) {
+    int width = 1;
+    for (*recording = 0; width < running; (*recording)++) { width += width < 64 ? width : 64; }
+    return device_works_ahead() && width <= max_sequences ? width : running;
+}
+// The inputs of the coming run's first step; rows without a sequence are idle.
+static inline void rollout_send_inputs(RolloutEngine *e, const Samples *samples) {
+    int unused;
+    e->width = rollout_width(e->running_count, e->sizes.max_sequences, &unused);
+    e->runway = INT_MAX;
+    for (int b = 0; b < e->width; b++) {
+        int *page_table = e->host.page_table + (size_t)b * (size_t)e->max_pages;
+        e->host.tokens[b] = e->host.positions[b] = e->host.lengths[b] = e->host.counters[b] = 0;
+        e->host.keys[b] = 0;
+        e->host.slots[b] = -1;
+        if (b >= e->running_count) { continue; }
         const Sequence *sequence = &e->running[b];
         const Sample *s = &samples->list[sequence->sample];
-        const int position = sequence->known - 1;
+        const int position = sequence->known - 1, runway = sequence->page_count * KV_PAGE - position;
         e->host.tokens[b] = sample_token(s, position);
         e->host.positions[b] = position;
         e->host.slots[b] = sequence->pages[position / KV_PAGE] * KV_PAGE + position % KV_PAGE;
         e->host.lengths[b] = sequence->known;
         e->host.counters[b] = s->count;
         e->host.keys[b] = s->key;
-        memcpy(e->host.page_table + (size_t)b * (size_t)width, sequence->pages, sizeof(int) * (size_t)sequence->page_count);
-        memset(e->host.page_table + (size_t)b * (size_t)width + sequence->page_count, 0, sizeof(int) * (size_t)(width - sequence->page_count));
+        e->runway = runway < e->runway ? runway : e->runway;
+        memcpy(page_table, sequence->pages, sizeof(int) * (size_t)sequence->page_count);
+        memset(page_table + sequence->page_count, 0, sizeof(int) * (size_t)(e->max_pages - sequence->page_count));
     }
-    const size_t bytes = sizeof(int) * (size_t)B;
-    device_upload(e->act.tokens, e->host.tokens, bytes);
-    device_upload(e->act.positions, e->host.positions, bytes);
-    device_upload(e->slots, e->host.slots, bytes);
-    device_upload(e->lengths, e->host.lengths, bytes);
-    device_upload(e->counters, e->host.counters, bytes);
-    device_upload(e->keys, e->host.keys, sizeof(uint64_t) * (size_t)B);
-    device_upload(e->page_table, e->host.page_table, bytes * (size_t)width);
-    RowContext rows = {.N = B, .cache = e->cache, .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots, .page_table = e->page_table, .lengths = e->lengths, .max_pages = width};
+    const size_t bytes = sizeof(int) * (size_t)e->width;
+    device_send(e->act.tokens, e->host.tokens, bytes);
+    device_send(e->act.positions, e->host.positions, bytes);
+    device_send(e->slots, e->host.slots, bytes);
+    device_send(e->lengths, e->host.lengths, bytes);
+    device_send(e->counters, e->host.counters, bytes);
+    device_send(e->keys, e->host.keys, sizeof(uint64_t) * (size_t)e->width);
+    device_send(e->page_table, e->host.page_table, bytes * (size_t)e->max_pages);
+}
+// One step: a token for every row, and the inputs of the next step.
+static inline void rollout_decode_ops(RolloutEngine *e, const Policy *p, const RolloutOptions *options) {
+    const int B = e->width, C = p->config.hidden, V = p->logit_stride;
+    RowContext rows = {.N = B, .cache = e->cache, .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots, .page_table = e->page_table, .lengths = e->lengths, .max_pages = e->max_pages};
     transformer_forward(p, p->weights, &e->act, &rows);
     for (int r = 0; r < B; r += e->act.logit_rows) {
         int chunk = B - r < e->act.logit_rows ? B - r : e->act.logit_rows;
@@ -268,27 +302,59 @@ static inline void rollout_decode(RolloutEngine *e, const Policy *p, const Sampl
         sample_tokens(e->drawn + r, e->drawn_logprob + r, e->act.logits, e->keys + r, e->counters + r, options->temperature, options->top_p,
                       options->top_k, chunk, p->vocab_used, V);
     }
-    device_download(e->host.drawn, e->drawn, bytes);
-    device_download(e->host.drawn_logprob, e->drawn_logprob, sizeof(float) * (size_t)B);
-    e->decode_steps++;
-    e->decoded_tokens += B;
+    decode_advance(e->act.tokens, e->act.positions, e->slots, e->lengths, e->counters, e->drawn, e->page_table, e->max_pages, B);
 }
-// The drawn tokens join their answers; those that end leave the batch.
-static inline int rollout_collect(RolloutEngine *e, Samples *samples, const RolloutOptions *options) {
+static inline void rollout_decode(RolloutEngine *e, const Policy *p, const RolloutOptions *options, int mark) {
+    const size_t rows = (size_t)e->width;
+    int recording;
+    rollout_width(e->width, e->sizes.max_sequences, &recording);
+    if (!device_replay(recording)) {
+        device_record(recording);
+        rollout_decode_ops(e, p, options);
+        device_recorded(recording);
+    }
+    device_fetch(e->host.drawn[mark], e->drawn, sizeof(int) * rows);
+    device_fetch(e->host.drawn_logprob[mark], e->drawn_logprob, sizeof(float) * rows);
+    device_mark(mark);
+    e->decode_steps++;
+}
+// The tokens that a step drew join their answers. Returns how many answers have ended with it.
+static inline int rollout_collect(RolloutEngine *e, Samples *samples, const RolloutOptions *options, int mark) {
     int finished = 0;
+    device_reach(mark);
     for (int b = e->running_count - 1; b >= 0; b--) {
-        Sample *s = &samples->list[e->running[b].sample];
-        const int token = e->host.drawn[b];
-        s->logprob[s->count] = e->host.drawn_logprob[b];
+        Sequence *sequence = &e->running[b];
+        if (sequence->ended) { continue; } // the step had begun when the answer ended; what it drew is nobody's
+        Sample *s = &samples->list[sequence->sample];
+        const int token = e->host.drawn[mark][b];
+        s->logprob[s->count] = e->host.drawn_logprob[mark][b];
         s->tokens[s->count++] = token;
-        e->running[b].known++;
+        sequence->known++;
+        e->decoded_tokens++;
         for (int i = 0; i < options->eos_count; i++) { s->finished |= token == options->eos[i]; }
-        if (!s->finished && s->count < options->max_new_tokens) { continue; }
+        sequence->ended = s->finished || s->count == options->max_new_tokens;
+        if (!sequence->ended) { continue; }
         finished++;
-        rollout_leave(e, b);
         if (options->on_finished) { options->on_finished(options->context, s); }
     }
     return finished;
+}
+// Steps until an answer ends or a page is full. A device that works ahead is one step ahead of what the host has read.
+static inline int rollout_run(RolloutEngine *e, const Policy *p, Samples *samples, const RolloutOptions *options) {
+    const int ahead = device_works_ahead() ? 1 : 0;
+    int finished = 0, begun = 0, read = 0;
+    while (true) {
+        const bool more = finished == 0 && begun < e->runway;
+        if (more) {
+            rollout_decode(e, p, options, begun % DEVICE_MARKS);
+            begun++;
+        }
+        if (!more && read == begun) { return finished; }
+        if (read < begun - (more ? ahead : 0)) {
+            finished += rollout_collect(e, samples, options, read % DEVICE_MARKS);
+            read++;
+        }
+    }
 }
 
 // Answers every sample of the set (whose groups lie side by side). What a sample draws depends on the weights, its prompt, its key and
@@ -299,6 +365,10 @@ static inline bool rollout_generate(RolloutEngine *e, const Policy *p, Samples *
     e->waiting_count = 0;
     for (int i = samples->count - 1; i >= 0; i--) { e->waiting[e->waiting_count++] = i; }
     for (int i = 0; i < e->prefix_capacity; i++) { e->prefix_left[i] = -1; }
+    if (e->recorded_temperature != options->temperature || e->recorded_top_p != options->top_p || e->recorded_top_k != options->top_k) {
+        device_forget_recordings();
+        e->recorded_temperature = options->temperature, e->recorded_top_p = options->top_p, e->recorded_top_k = options->top_k;
+    }
     int finished = 0;
     while (e->waiting_count > 0 || e->running_count > 0) {
         if (options->stop && *options->stop) { // every page comes home, so that the engine can be used again
@@ -310,9 +380,13 @@ static inline bool rollout_generate(RolloutEngine *e, const Policy *p, Samples *
         while (rollout_admit(e, samples)) {}
         if (e->running_count > before) { rollout_prefill(e, p, samples, before); }
         rollout_grow(e, samples);
+        rollout_grow_ahead(e);
         assert(e->running_count > 0);
-        rollout_decode(e, p, samples, options);
-        finished += rollout_collect(e, samples, options);
+        rollout_send_inputs(e, samples);
+        finished += rollout_run(e, p, samples, options);
+        for (int b = e->running_count - 1; b >= 0; b--) {
+            if (e->running[b].ended) { rollout_leave(e, b); }
+        }
         if (options->on_progress) { options->on_progress(options->context, e->decoded_tokens, finished, samples->count); }
     }
     assert(e->pool.free_count == e->pool.count);

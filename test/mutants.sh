@@ -114,7 +114,7 @@ llmc/cpu/rmsnorm.h test_rmsnorm s/(float)C + eps)/(float)C) + eps/
 llmc/cpu/rmsnorm.h test_rmsnorm s/\* rstd \* rstd \* rstd;/* rstd * rstd;/
 llmc/cpu/rmsnorm.h test_rmsnorm s/vector_load_x_part(dx + c, C - c) + gradient/gradient/
 llmc/cpu/swiglu.h test_swiglu s/1.0f + gate \* (1.0f - sigma)/1.0f + gate * sigma/
-llmc/cpu/swiglu.h test_swiglu s/drow + F + f, vector_load_x_part(drow + F + f, F - f) + dup/drow + F + f, dup/
+llmc/cpu/swiglu.h test_swiglu s/drow + F + f, dup/drow + f, dup/
 llmc/cpu/embedding.h test_embedding s/row\[lane\] += sum\[lane\]/row[lane] = sum[lane]/
 llmc/cpu/rope.h test_rope s/b \* c + a \* s/b * c - a * s/
 llmc/cpu/rope.h test_rope s/h < H + KV; h++/h < H; h++/

@@ -7,28 +7,47 @@
 #include <ptx.cuh>
 #include "llmc/device.h"
 
-// Ends the program naming the call, the file and the line: a CUDA error is never something to go on from.
+// Ends the program naming the call, the file and the line, and the kernel launched last: a CUDA error is never something to go on from.
+static const char *device_launched, *device_launched_file;
+static int device_launched_line;
 #define cudaCheck(call) device_check((call), #call, __FILE__, __LINE__)
 static inline void device_check(cudaError_t error, const char *call, const char *file, int line) {
     if (error == cudaSuccess) { return; }
     fflush(stdout);
     fprintf(stderr, "error: %s:%d: %s: %s\n", file, line, call, cudaGetErrorString(error));
+    if (device_launched) {
+        fprintf(stderr, "the kernel launched last is %s (%s:%d); CUDA_LAUNCH_BLOCKING=1 stops at the one that failed\n", device_launched, device_launched_file, device_launched_line);
+    }
     exit(EXIT_FAILURE);
 }
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
 // One launch, in order behind everything before it; an error of an earlier kernel also shows here or at the next download.
-#define RUN(kernel, grid, block, shared_bytes, ...)                          \
-    do {                                                                     \
-        LAUNCH(kernel, grid, block, shared_bytes, main_stream, __VA_ARGS__); \
-        cudaCheck(cudaGetLastError());                                       \
+#define RUN(kernel, grid, block, shared_bytes, ...)                                                  \
+    do {                                                                                             \
+        LAUNCH(kernel, grid, block, shared_bytes, main_stream, __VA_ARGS__);                         \
+        device_launched = #kernel, device_launched_file = __FILE__, device_launched_line = __LINE__; \
+        cudaCheck(cudaGetLastError());                                                               \
     } while (0)
 
-static cudaStream_t main_stream; // the default stream: everything is in one order
+static cudaStream_t main_stream; // the one queue: everything is in one order
 
 [[noreturn]] static inline void device_refuse(const char *why) {
     fprintf(stderr, "error: %s\n", why);
     exit(EXIT_FAILURE);
 }
+// Memory for what lives within one op: partial sums, the workspace of a matrix product. One queue, so one user at a time.
+enum { SCRATCH_BYTES = 32 << 20 };
+static void *device_scratch(void) {
+    static void *scratch; // made by device_init, kept for the life of the program
+    if (!scratch) { cudaCheck(cudaMalloc(&scratch, SCRATCH_BYTES)); }
+    return scratch;
+}
+static cudaEvent_t device_marks[DEVICE_MARKS];
+static struct {
+    int uses; // since the last device_forget_recordings
+    cudaGraphExec_t graph;
+} device_recordings[DEVICE_RECORDINGS];
+
 static const cudaDeviceProp *device_properties(void) {
     static cudaDeviceProp properties;
     static bool known;
@@ -55,6 +74,9 @@ void device_init(void) {
         device_refuse(text);
     }
     cudaCheck(cudaSetDevice(0));
+    cudaCheck(cudaStreamCreateWithFlags(&main_stream, cudaStreamNonBlocking)); // the default stream cannot be recorded
+    for (int i = 0; i < DEVICE_MARKS; i++) { cudaCheck(cudaEventCreateWithFlags(&device_marks[i], cudaEventDisableTiming)); }
+    device_scratch(); // before anything is recorded
 }
 const char *device_name(void) { // "NVIDIA H100 80GB HBM3 (sm_90, 132 multiprocessors, 79 GiB)"
     static char name[384];
@@ -72,6 +94,7 @@ size_t device_memory_bytes(void) {
 typedef struct Allocation {
     struct Allocation *next;
     void *memory;
+    bool on_host;
 } Allocation;
 static Allocation *allocations;
 
@@ -83,15 +106,16 @@ void *device_alloc(const char *what, size_t bytes) {
         exit(EXIT_FAILURE);
     }
     cudaCheck(cudaMemsetAsync(memory, 0, bytes, main_stream));
-    *allocation = {allocations, memory};
+    *allocation = {allocations, memory, false};
     allocations = allocation;
     return memory;
 }
 void device_shutdown(void) {
     cudaCheck(cudaStreamSynchronize(main_stream));
+    device_forget_recordings();
     while (allocations) {
         Allocation *next = allocations->next;
-        cudaCheck(cudaFree(allocations->memory));
+        cudaCheck(allocations->on_host ? cudaFreeHost(allocations->memory) : cudaFree(allocations->memory));
         free(allocations);
         allocations = next;
     }
@@ -109,10 +133,49 @@ void device_copy(void *to_device, const void *from_device, size_t bytes) {
     cudaCheck(cudaMemcpyAsync(to_device, from_device, bytes, cudaMemcpyDeviceToDevice, main_stream));
 }
 
-// Memory for what lives within one op: partial sums, the workspace of a matrix product. One stream, so one user at a time.
-enum { SCRATCH_BYTES = 32 << 20 };
-static void *device_scratch(void) {
-    static void *scratch; // made at the first use, kept for the life of the program
-    if (!scratch) { cudaCheck(cudaMalloc(&scratch, SCRATCH_BYTES)); }
-    return scratch;
+bool device_works_ahead(void) { return true; }
+void *device_host_alloc(const char *what, size_t bytes) {
+    void *memory = NULL;
+    Allocation *allocation = (Allocation *)malloc(sizeof(Allocation));
+    if (!allocation || cudaMallocHost(&memory, bytes ? bytes : 1) != cudaSuccess) {
+        fprintf(stderr, "error: out of page-locked memory: %zu bytes for %s\n", bytes, what);
+        exit(EXIT_FAILURE);
+    }
+    memset(memory, 0, bytes);
+    *allocation = {allocations, memory, true};
+    allocations = allocation;
+    return memory;
+}
+void device_send(void *to_device, const void *from_host, size_t bytes) {
+    cudaCheck(cudaMemcpyAsync(to_device, from_host, bytes, cudaMemcpyHostToDevice, main_stream));
+}
+void device_fetch(void *to_host, const void *from_device, size_t bytes) {
+    cudaCheck(cudaMemcpyAsync(to_host, from_device, bytes, cudaMemcpyDeviceToHost, main_stream));
+}
+void device_mark(int mark) { cudaCheck(cudaEventRecord(device_marks[mark], main_stream)); }
+void device_reach(int mark) { cudaCheck(cudaEventSynchronize(device_marks[mark])); }
+
+// The first time ops run plainly: what a library or the driver loads at the first use of a kernel may not happen while recording.
+bool device_replay(int recording) {
+    if (recording >= DEVICE_RECORDINGS || !device_recordings[recording].graph) { return false; }
+    cudaCheck(cudaGraphLaunch(device_recordings[recording].graph, main_stream));
+    return true;
+}
+void device_record(int recording) {
+    if (recording >= DEVICE_RECORDINGS || device_recordings[recording].uses++ == 0) { return; }
+    cudaCheck(cudaStreamBeginCapture(main_stream, cudaStreamCaptureModeThreadLocal));
+}
+void device_recorded(int recording) {
+    if (recording >= DEVICE_RECORDINGS || device_recordings[recording].uses == 1) { return; }
+    cudaGraph_t graph;
+    cudaCheck(cudaStreamEndCapture(main_stream, &graph));
+    cudaCheck(cudaGraphInstantiate(&device_recordings[recording].graph, graph, 0));
+    cudaCheck(cudaGraphDestroy(graph));
+    device_replay(recording);
+}
+void device_forget_recordings(void) {
+    for (int i = 0; i < DEVICE_RECORDINGS; i++) {
+        if (device_recordings[i].graph) { cudaCheck(cudaGraphExecDestroy(device_recordings[i].graph)); }
+        device_recordings[i] = {0, NULL};
+    }
 }

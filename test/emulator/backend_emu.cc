@@ -9,6 +9,7 @@ static void linear_product(Product p) {
 #include "llmc/cuda/attention.cuh"
 #include "llmc/cuda/attention_backward.cuh"
 #include "llmc/cuda/attention_decode.cuh"
+#include "llmc/cuda/decode_advance.cuh"
 #include "llmc/cuda/embedding.cuh"
 #include "llmc/cuda/gradient_norm.cuh"
 #include "llmc/cuda/logprob.cuh"

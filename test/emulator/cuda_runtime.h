@@ -187,17 +187,36 @@ cudaError_t emu_allow_shared(const void *kernel, size_t bytes);
 template <typename T>
 cudaError_t cudaMalloc(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
 template <typename T>
-cudaError_t cudaMallocHost(T **memory, size_t bytes) { return emu_malloc((void **)memory, bytes); }
+cudaError_t cudaMallocHost(T **memory, size_t bytes) { return (*memory = (T *)malloc(bytes)) ? cudaSuccess : cudaErrorMemoryAllocation; }
+static inline cudaError_t cudaFreeHost(void *memory) {
+    free(memory);
+    return cudaSuccess;
+}
 template <typename T>
 cudaError_t cudaFuncSetAttribute(T *kernel, cudaFuncAttribute, int bytes) { return emu_allow_shared((void *)kernel, bytes); }
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t = 0);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t = 0);
-static inline cudaError_t cudaStreamCreate(cudaStream_t *stream) {
+enum { cudaStreamNonBlocking = 1,
+       cudaEventDisableTiming = 2 };
+static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
     *stream = 0;
     return cudaSuccess;
 }
-static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-static inline cudaError_t cudaDeviceSynchronize(void) { return cudaSuccess; }
+// Copies to the host land as late as they may: when the host waits for the stream, or for an event recorded behind them.
+cudaError_t cudaStreamSynchronize(cudaStream_t);
+typedef struct EmuEvent *cudaEvent_t;
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+// A recording holds the launches and copies made while it was open; replaying makes them again.
+typedef struct EmuGraph *cudaGraph_t, *cudaGraphExec_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
+static inline cudaError_t cudaGraphDestroy(cudaGraph_t) { return cudaSuccess; } // the instance made of it is the same object
 struct cudaDeviceProp {
     char name[256];
     int major, minor, multiProcessorCount;
