@@ -34,9 +34,14 @@ int main(int argc, char **argv) {
             for (int m = 0; m < t.plan.count; m++) {
                 batch_fill(&t.microbatch, &t.plan, m, samples);
                 trainer_reference_logprobs(&t);
-                policy_forward(policy, policy->weights, &t.microbatch, config.temperature);
-                grpo_loss(t.dlogprob, t.dentropy, &stats, &t.microbatch, samples, policy->host_logprob, policy->host_entropy, response_tokens, &t.loss);
-                policy_backward(policy, &t.microbatch, t.dlogprob, t.dentropy, config.temperature);
+                policy_forward_layers(policy, policy->weights, &t.microbatch);
+                const int rows = t.microbatch.rows, chunk = policy->train.logit_rows; // logits exist for a chunk of rows at a time
+                for (int row = 0; row < rows; row += chunk) {
+                    policy_head_forward(policy, policy->weights, rows, row, config.temperature);
+                    grpo_loss(t.dlogprob, t.dentropy, &stats, &t.microbatch, row, chunk, samples, policy->host_logprob, policy->host_entropy, response_tokens, &t.loss);
+                    policy_head_backward(policy, rows, row, t.dlogprob, t.dentropy, config.temperature);
+                }
+                policy_backward_layers(policy, &t.microbatch);
             }
             if (first == 0) { fresh = stats; }
             policy_update(policy, &t.adamw, &updates);

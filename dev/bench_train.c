@@ -26,12 +26,16 @@ static void run_step(void *context) {
     GrpoStats stats = {0};
     UpdateStats updates = {0};
     policy_zero_gradients(p);
-    policy_forward(p, p->weights, &step->batch, 1);
-    grpo_loss(step->dlogprob, step->dentropy, &stats, &step->batch, &step->samples, p->host_logprob, p->host_entropy, ROWS, &step->loss);
-    policy_backward(p, &step->batch, step->dlogprob, step->dentropy, 1);
+    policy_forward_layers(p, p->weights, &step->batch);
+    for (int row = 0; row < ROWS; row += p->train.logit_rows) {
+        policy_head_forward(p, p->weights, ROWS, row, 1);
+        grpo_loss(step->dlogprob, step->dentropy, &stats, &step->batch, row, p->train.logit_rows, &step->samples, p->host_logprob, p->host_entropy, ROWS, &step->loss);
+        policy_head_backward(p, ROWS, row, step->dlogprob, step->dentropy, 1);
+    }
+    policy_backward_layers(p, &step->batch);
     policy_update(p, &step->adamw, &updates);
 }
-// The same matrix products on the same arrays, and nothing else. The head is computed twice, as in the step.
+// The same matrix products on the same arrays, and nothing else.
 static void run_products(void *context) {
     Step *step = (Step *)context;
     const Policy *p = &step->policy;
@@ -53,7 +57,7 @@ static void run_products(void *context) {
         linear_backward(a->dgated, g + o->down, NULL, a->dstream, layer->gated, w + o->down, ROWS, F, C);
     }
     const floatX *hidden = a->layers[c->layers].input_normed, *head = p->weights + p->parameters.head;
-    for (int twice = 0; twice < 2; twice++) { linear_forward_float(a->logits, hidden, head, ROWS, C, V); }
+    linear_forward_float(a->logits, hidden, head, ROWS, C, V);
     linear_backward(a->dnormed, p->gradients + p->parameters.head, NULL, a->dlogits, hidden, head, ROWS, C, V);
 }
 

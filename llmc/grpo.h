@@ -51,15 +51,17 @@ static inline double grpo_kl(double *dlogprob, double logprob, double reference,
     return value > 10 ? 10 : value;
 }
 
-// The loss of one micro-batch: derivatives per row (zero on prompt rows) into dlogprob and dentropy, sums into stats.
-static inline void grpo_loss(float *dlogprob, float *dentropy, GrpoStats *stats, const Microbatch *batch, const Samples *samples,
+// The loss of `count` rows of a micro-batch from `begin` on (at most as many as there are): derivatives per row (zero on prompt rows) into
+// dlogprob and dentropy, sums into stats. All arrays are of the whole micro-batch.
+static inline void grpo_loss(float *dlogprob, float *dentropy, GrpoStats *stats, const Microbatch *batch, int begin, int count, const Samples *samples,
                              const float *logprob, const float *entropy, double token_count, const GrpoOptions *o) {
-    memset(dlogprob, 0, sizeof(float) * (size_t)batch->rows);
-    memset(dentropy, 0, sizeof(float) * (size_t)batch->rows);
+    const int end = batch->rows - begin < count ? batch->rows : begin + count;
+    memset(dlogprob + begin, 0, sizeof(float) * (size_t)(end - begin));
+    memset(dentropy + begin, 0, sizeof(float) * (size_t)(end - begin));
     for (int s = 0; s < batch->sequences; s++) {
         const Sample *sample = &samples->list[batch->samples[s]];
         const int first = batch->starts[s] + sample->prompt_count - 1; // the row that predicts response token 0
-        for (int t = 0; t < sample->count; t++) {
+        for (int t = first < begin ? begin - first : 0; t < sample->count && first + t < end; t++) {
             const int row = first + t;
             const double old = (double)sample->logprob[t];
             double by_surrogate, by_kl = 0, kl = 0, difference;

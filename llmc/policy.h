@@ -26,11 +26,12 @@ typedef struct {
     floatX *delta;                                           // (N, C) what half a block adds to the stream
     int *tokens, *targets, *positions, *order, *starts;      // (N), starts (sequences + 1)
     float *logits;                                           // (logit_rows, V)
-    float *logprob, *entropy, *logits_lse;                   // (N)
+    float *logprob, *entropy;                                // (N)
+    float *logits_lse, *dlogprob, *dentropy;                 // (logit_rows)
     floatX *dlogits;                                         // (logit_rows, V); the gradients below exist in training only
     floatX *dstream, *dnormed, *dqkv, *dqkv_raw, *dattended; // (N, C), (N, C), (N, QKV), (N, QKV), (N, H D)
     floatX *dgate_up, *dgated;                               // (N, 2F), (N, F)
-    float *attention_delta, *dlogprob, *dentropy;            // (H, N), (N), (N)
+    float *attention_delta;                                  // (H, N)
 } Activations;
 
 typedef struct {
@@ -45,7 +46,7 @@ typedef struct {
     float *gradients;
     float *rope_table; // (max_positions, D/2, 2)
     Activations train;
-    float *host_logprob, *host_entropy; // (rows) what policy_forward found, on the host
+    float *host_logprob, *host_entropy; // (rows) what the head found, on the host
 } Policy;
 
 typedef struct {
@@ -56,7 +57,7 @@ typedef struct {
     size_t logits_bytes; // room for the head's chunk of logits
 } PolicySizes;
 
-#define POLICY_LOGITS_BYTES ((size_t)256 << 20) // of one chunk of the head, in every program: the chunk sets the order of sums
+#define POLICY_LOGITS_BYTES ((size_t)1 << 30) // of one chunk of the head, in every program: the chunk sets the order of sums
 
 static inline int policy_qkv_width(const ModelConfig *c) { return (c->heads + 2 * c->kv_heads) * c->head_dim; }
 
@@ -67,6 +68,7 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
     if (!a->layers) { a->layers = (LayerActivations *)host_alloc(sizeof(LayerActivations) * (size_t)(c->layers + 1)); }
     a->rows = rows;
     size_t fit = logits_bytes / (V * (sizeof(float) + (backward ? X : 0)));
+    if (fit > 128) { fit = fit / 128 * 128; } // whole tiles of a matrix product
     a->logit_rows = (int)(fit < 16 ? 16 : fit > N ? N
                                                   : fit);
     const bool keep_all = backward && policy->recompute == 0, keep_most = backward && policy->recompute <= 1;
@@ -103,7 +105,7 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
     a->starts = (int *)memory_take(memory, phase, "row inputs", (size_t)(sequences + 1) * sizeof(int));
     a->logits = (float *)memory_take(memory, phase, "logits chunk", (size_t)a->logit_rows * V * sizeof(float));
     float **floats[] = {&a->logprob, &a->entropy, &a->logits_lse, &a->dlogprob, &a->dentropy};
-    for (int i = 0; i < 5; i++) { *floats[i] = (float *)memory_take(memory, phase, "row results", N * sizeof(float)); }
+    for (int i = 0; i < 5; i++) { *floats[i] = (float *)memory_take(memory, phase, "row results", (i < 2 ? N : (size_t)a->logit_rows) * sizeof(float)); }
     if (!backward) { return; }
     a->dlogits = (floatX *)memory_take(memory, phase, "logits chunk", (size_t)a->logit_rows * V * X);
     a->dstream = (floatX *)memory_take(memory, phase, "activation gradients", N * C * X);

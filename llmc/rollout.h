@@ -90,7 +90,8 @@ static inline void rollout_layout(RolloutEngine *e, const Policy *p, Memory *mem
                                                           : pages);
     e->prefill_rows = sizes->max_positions > 2048 ? sizes->max_positions : 2048;
     int rows = B > e->prefill_rows ? B : e->prefill_rows;
-    activations_layout(&e->act, p, memory, MEMORY_GENERATE, rows, rows, false, sizes->logits_bytes);
+    const size_t step_logits = (size_t)B * (size_t)p->logit_stride * sizeof(float); // prefill has no use for any
+    activations_layout(&e->act, p, memory, MEMORY_GENERATE, rows, rows, false, step_logits < sizes->logits_bytes ? step_logits : sizes->logits_bytes);
     e->cache = (floatX *)memory_take(memory, MEMORY_GENERATE, "KV cache", (size_t)e->pages * page_bytes * (size_t)c->layers);
     e->slots = (int *)memory_take(memory, MEMORY_GENERATE, "row inputs", sizeof(int) * (size_t)rows);
     e->page_table = (int *)memory_take(memory, MEMORY_GENERATE, "page tables", sizeof(int) * (size_t)B * (size_t)e->max_pages);

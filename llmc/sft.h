@@ -80,13 +80,17 @@ typedef struct {
 static inline void sft_microbatch(SftTrainer *t, double response_tokens) { // forward, loss, backward of what is packed
     Microbatch *batch = &t->batch;
     if (batch->rows == 0) { return; }
-    policy_forward(&t->policy, t->policy.weights, batch, 1);
-    for (int row = 0; row < batch->rows; row++) {
-        const bool counts = batch->targets[row] >= 0;
-        t->dlogprob[row] = counts ? (float)(-1 / response_tokens) : 0;
-        t->loss -= counts ? (double)t->policy.host_logprob[row] / response_tokens : 0;
+    policy_forward_layers(&t->policy, t->policy.weights, batch);
+    for (int first = 0; first < batch->rows; first += t->policy.train.logit_rows) {
+        policy_head_forward(&t->policy, t->policy.weights, batch->rows, first, 1);
+        for (int row = first; row < batch->rows && row < first + t->policy.train.logit_rows; row++) {
+            const bool counts = batch->targets[row] >= 0;
+            t->dlogprob[row] = counts ? (float)(-1 / response_tokens) : 0;
+            t->loss -= counts ? (double)t->policy.host_logprob[row] / response_tokens : 0;
+        }
+        policy_head_backward(&t->policy, batch->rows, first, t->dlogprob, t->dentropy, 1);
     }
-    policy_backward(&t->policy, batch, t->dlogprob, t->dentropy, 1);
+    policy_backward_layers(&t->policy, batch);
     microbatch_clear(batch);
 }
 // Pairs order[first ..] in one update.

@@ -123,44 +123,50 @@ static inline RowContext policy_upload_rows(Policy *p, const Microbatch *batch) 
     device_upload(p->train.starts, batch->starts, sizeof(int) * (size_t)(batch->sequences + 1));
     return (RowContext){.N = batch->rows, .sequences = batch->sequences};
 }
-// Log-probability and entropy of every row's target under `weights` (the policy's or the reference's) at a temperature, left in
-// policy->host_logprob and host_entropy. The head works in chunks of rows: logits for all rows never exist.
-static inline void policy_forward(Policy *p, const floatX *weights, const Microbatch *batch, float temperature) {
+// The hidden states of every row, for the head.
+static inline void policy_forward_layers(Policy *p, const floatX *weights, const Microbatch *batch) {
     RowContext rows = policy_upload_rows(p, batch);
-    const Activations *a = &p->train;
-    const int C = p->config.hidden, N = rows.N;
-    transformer_forward(p, weights, a, &rows);
-    for (int r = 0; r < N; r += a->logit_rows) {
-        int chunk = N - r < a->logit_rows ? N - r : a->logit_rows;
-        linear_forward_float(a->logits, a->layers[p->config.layers].input_normed + (size_t)r * (size_t)C, weights + p->parameters.head, chunk, C, p->logit_stride);
-        logprob_forward(a->logprob + r, a->entropy + r, a->logits_lse + r, a->logits, a->targets + r, temperature, chunk, p->vocab_used, p->logit_stride);
-    }
-    device_download(p->host_logprob, a->logprob, sizeof(float) * (size_t)N);
-    device_download(p->host_entropy, a->entropy, sizeof(float) * (size_t)N);
+    transformer_forward(p, weights, &p->train, &rows);
 }
-// After policy_forward of the same batch under the policy's weights: adds to the gradients of every parameter, given the loss's
-// derivatives by each row's log-probability and entropy (host arrays of N). The chunks of logits are made again.
-static inline void policy_backward(Policy *p, Microbatch *batch, const float *dlogprob, const float *dentropy, float temperature) {
+// The head works in chunks of train.logit_rows rows, so that logits of all rows never exist: log-probability and entropy of the targets of the
+// chunk that begins at `row`, under `weights` (the policy's or the reference's) at a temperature, left in host_logprob and host_entropy.
+static inline void policy_head_forward(Policy *p, const floatX *weights, int N, int row, float temperature) {
+    const Activations *a = &p->train;
+    const int C = p->config.hidden, chunk = N - row < a->logit_rows ? N - row : a->logit_rows;
+    linear_forward_float(a->logits, a->layers[p->config.layers].input_normed + (size_t)row * (size_t)C, weights + p->parameters.head, chunk, C, p->logit_stride);
+    logprob_forward(a->logprob + row, a->entropy + row, a->logits_lse, a->logits, a->targets + row, temperature, chunk, p->vocab_used, p->logit_stride);
+    device_download(p->host_logprob + row, a->logprob + row, sizeof(float) * (size_t)chunk);
+    device_download(p->host_entropy + row, a->entropy + row, sizeof(float) * (size_t)chunk);
+}
+// Directly after policy_head_forward of the same chunk, whose logits are still there: the gradients of the head and of the chunk's hidden
+// states, given the loss's derivatives by each row's log-probability and entropy (host arrays of N).
+static inline void policy_head_backward(Policy *p, int N, int row, const float *dlogprob, const float *dentropy, float temperature) {
+    const Activations *a = &p->train;
+    const int C = p->config.hidden, V = p->logit_stride, chunk = N - row < a->logit_rows ? N - row : a->logit_rows;
+    const size_t head = p->parameters.head, first = (size_t)row * (size_t)C;
+    device_upload(a->dlogprob, dlogprob + row, sizeof(float) * (size_t)chunk);
+    device_upload(a->dentropy, dentropy + row, sizeof(float) * (size_t)chunk);
+    logprob_backward(a->dlogits, a->logits, a->logits_lse, a->entropy + row, a->targets + row, a->dlogprob, a->dentropy, temperature, chunk, p->vocab_used, V);
+    linear_backward(a->dnormed + first, p->gradients + head, NULL, a->dlogits, a->layers[p->config.layers].input_normed + first, p->weights + head, chunk, C, V);
+}
+// After every chunk of the head: adds to the gradients of all other parameters.
+static inline void policy_backward_layers(Policy *p, Microbatch *batch) {
     const Activations *a = &p->train;
     const LayerActivations *final = &a->layers[p->config.layers];
-    const int C = p->config.hidden, N = batch->rows, V = p->logit_stride;
+    const int C = p->config.hidden, N = batch->rows;
     const floatX *w = p->weights;
     RowContext rows = {.N = N, .sequences = batch->sequences};
     microbatch_sort(batch);
     device_upload(a->order, batch->order, sizeof(int) * (size_t)N);
-    device_upload(a->dlogprob, dlogprob, sizeof(float) * (size_t)N);
-    device_upload(a->dentropy, dentropy, sizeof(float) * (size_t)N);
-    for (int r = 0; r < N; r += a->logit_rows) {
-        int chunk = N - r < a->logit_rows ? N - r : a->logit_rows;
-        const floatX *hidden = final->input_normed + (size_t)r * (size_t)C;
-        linear_forward_float(a->logits, hidden, w + p->parameters.head, chunk, C, V);
-        logprob_backward(a->dlogits, a->logits, a->logits_lse + r, a->entropy + r, a->targets + r, a->dlogprob + r, a->dentropy + r, temperature, chunk, p->vocab_used, V);
-        linear_backward(a->dnormed + (size_t)r * (size_t)C, p->gradients + p->parameters.head, NULL, a->dlogits, hidden, w + p->parameters.head, chunk, C, V);
-    }
     device_zero(a->dstream, (size_t)N * (size_t)C * sizeof(floatX));
     rmsnorm_backward(a->dstream, p->gradients + p->parameters.final_norm, a->dnormed, final->input, w + p->parameters.final_norm, final->input_rstd, N, C);
     for (int l = p->config.layers - 1; l >= 0; l--) { block_backward(p, w, p->gradients, l, a, &rows); }
     embedding_backward(p->gradients + p->parameters.embedding, a->dstream, a->tokens, a->order, N, C);
+}
+// Without a backward pass: log-probability and entropy of every row's target, in host_logprob and host_entropy.
+static inline void policy_forward(Policy *p, const floatX *weights, const Microbatch *batch, float temperature) {
+    policy_forward_layers(p, weights, batch);
+    for (int row = 0; row < batch->rows; row += p->train.logit_rows) { policy_head_forward(p, weights, batch->rows, row, temperature); }
 }
 
 static inline void policy_zero_gradients(Policy *p) { device_zero(p->gradients, p->parameters.total * sizeof(float)); }

@@ -34,7 +34,7 @@ llmc/grpo.h test_grpo s/(by_surrogate + o->kl_coef \* by_kl) \/ token_count/(by_
 llmc/grpo.h test_grpo s/by_surrogate + o->kl_coef \* by_kl/by_surrogate - o->kl_coef * by_kl/
 llmc/grpo.h test_grpo s/(float)(-o->entropy_coef/(float)(o->entropy_coef/
 llmc/grpo.h test_grpo s/+ sample->prompt_count - 1; .*/+ sample->prompt_count;/
-llmc/grpo.h test_grpo s/^    memset(dlogprob, 0, .*//
+llmc/grpo.h test_grpo s/^    memset(dlogprob + begin, 0, .*//
 llmc/grpo.h test_grpo s/stats->old_minus_new += old - /stats->old_minus_new -= old - /
 llmc/grpo.h test_grpo s/difference > stats->largest_difference ? difference/difference < stats->largest_difference ? difference/
 llmc/grpo.h test_grpo s/if (o->kl_coef != 0)/if (true)/

@@ -122,13 +122,17 @@ static void free_inputs(Inputs *in) {
 }
 static void forward_backward(TinyModel *tiny, Inputs *in, Microbatch *batch, GrpoStats *stats) {
     Policy *p = &tiny->policy;
-    policy_forward(p, p->weights, batch, in->temperature);
-    for (int s = 0; sizeof(floatX) == 2 && s < batch->sequences; s++) {
-        const Sample *sample = &in->samples.list[batch->samples[s]];
-        memcpy(p->host_logprob + batch->starts[s] + sample->prompt_count - 1, in->golden_logprob[batch->samples[s]], sizeof(float) * (size_t)sample->count);
+    policy_forward_layers(p, p->weights, batch);
+    for (int row = 0; row < batch->rows; row += p->train.logit_rows) {
+        policy_head_forward(p, p->weights, batch->rows, row, in->temperature);
+        for (int s = 0; sizeof(floatX) == 2 && s < batch->sequences; s++) {
+            const Sample *sample = &in->samples.list[batch->samples[s]];
+            memcpy(p->host_logprob + batch->starts[s] + sample->prompt_count - 1, in->golden_logprob[batch->samples[s]], sizeof(float) * (size_t)sample->count);
+        }
+        grpo_loss(in->dlogprob, in->dentropy, stats, batch, row, p->train.logit_rows, &in->samples, p->host_logprob, p->host_entropy, in->tokens, &in->loss);
+        policy_head_backward(p, batch->rows, row, in->dlogprob, in->dentropy, in->temperature);
     }
-    grpo_loss(in->dlogprob, in->dentropy, stats, batch, &in->samples, p->host_logprob, p->host_entropy, in->tokens, &in->loss);
-    policy_backward(p, batch, in->dlogprob, in->dentropy, in->temperature);
+    policy_backward_layers(p, batch);
 }
 static TinyModel open_model(const char *dir, int recompute, size_t logits_bytes) {
     TinyModel tiny = {0};

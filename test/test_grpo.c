@@ -33,7 +33,7 @@ static TokenLoss token_loss(float lp, float old, float reference, float A, float
     microbatch_add(&batch, 0, &prompt, 1, &token, 1);
     float dlogprob = 7, dentropy = 7;
     TokenLoss result = {.loss = 0};
-    grpo_loss(&dlogprob, &dentropy, &result.stats, &batch, &samples, &lp, &H, 1, o);
+    grpo_loss(&dlogprob, &dentropy, &result.stats, &batch, 0, 1, &samples, &lp, &H, 1, o);
     microbatch_free(&batch);
     result.loss = result.stats.surrogate + o->kl_coef * result.stats.kl - o->entropy_coef * result.stats.entropy;
     result.dlogprob = (double)dlogprob, result.dentropy = (double)dentropy;
@@ -149,7 +149,7 @@ static double minibatch_loss(MinibatchLoss *result, const Samples *samples, int 
                 entropy[first + t] = 1 + 0.0625f * (float)t + (bumped == i * LONGEST + t ? entropy_bump : 0);
             }
         }
-        grpo_loss(dlogprob, dentropy, &result->stats, &batch, samples, logprob, entropy, tokens, o);
+        for (int row = 0; row < batch.rows; row += 7) { grpo_loss(dlogprob, dentropy, &result->stats, &batch, row, 7, samples, logprob, entropy, tokens, o); } // 7 divides nothing here
         for (int r = 0; r < batch.rows; r++) {
             if (batch.targets[r] < 0 && (dlogprob[r] != 0 || dentropy[r] != 0)) { check(false, "prompt row %d of micro-batch %d has a derivative", r, m); }
         }
@@ -211,9 +211,13 @@ static float *minibatch_gradient(TinyModel *tiny, const Samples *samples, int ro
     policy_zero_gradients(p);
     for (int m = 0; m < plan.count; m++) {
         batch_fill(&batch, &plan, m, samples);
-        policy_forward(p, p->weights, &batch, 0.7f);
-        grpo_loss(dlogprob, dentropy, &stats, &batch, samples, p->host_logprob, p->host_entropy, batch_response_tokens(samples, 0, SAMPLES), o);
-        policy_backward(p, &batch, dlogprob, dentropy, 0.7f);
+        policy_forward_layers(p, p->weights, &batch);
+        for (int row = 0; row < batch.rows; row += p->train.logit_rows) {
+            policy_head_forward(p, p->weights, batch.rows, row, 0.7f);
+            grpo_loss(dlogprob, dentropy, &stats, &batch, row, p->train.logit_rows, samples, p->host_logprob, p->host_entropy, batch_response_tokens(samples, 0, SAMPLES), o);
+            policy_head_backward(p, batch.rows, row, dlogprob, dentropy, 0.7f);
+        }
+        policy_backward_layers(p, &batch);
     }
     float *gradient = (float *)host_alloc(sizeof(float) * p->parameters.total);
     device_download(gradient, p->gradients, sizeof(float) * p->parameters.total);
