@@ -6,7 +6,7 @@
 
 // Lays out memory and loads the weights: `answers` at a time to `prompts` prompts of up to max_prompt tokens. For scoring: packed rows alone.
 static void open_weights(Generator *g, const RolloutConfig *c, int answers, int prompts, int max_prompt, int rows) {
-    const size_t available = memory_budget();
+    const size_t available = device_memory_bytes();
     const int longest = max_prompt + c->context;
     size_t cache_bytes = (size_t)c->kv_cache_mib << 20;
     Error error;
@@ -134,7 +134,7 @@ int main(int argc, char **argv) {
     if (config.threads) { omp_set_num_threads(config.threads); }
     device_init();
     stop_on_signals();
-    generator_open_model(&g, config.model, score ? stderr : stdout); // the scores are a JSONL of their own
+    generator_open_model(&g, config.model, false, score ? stderr : stdout); // the scores are a JSONL of their own
     if (one) { answer_prompt(&g, &config); }
     if (set) { evaluate_set(&g, &config); }
     if (score) { score_ids(&g, &config); }

@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
                 policy_backward_layers(policy, &t.microbatch);
             }
             if (first == 0) { fresh = stats; }
-            policy_update(policy, &t.adamw, &updates);
+            trainer_update(&t, &updates, first);
         }
 
         // 4. Report, evaluate, save.

@@ -34,7 +34,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(float, adam_beta1,            "",  "0.9",   "[0,1)",       "decay of the first moment")                                                     \
     OPTION(float, adam_beta2,            "",  "0.999", "[0,1)",       "decay of the second moment")                                                    \
     OPTION(float, adam_eps,              "",  "1e-8",  "(0,1]",       "added to the root of the second moment")                                        \
-    OPTION(int,   tokens_per_microbatch, "",  "32768", "[1,16777216]", "packed tokens per forward and backward; sets the memory")                   \
+    OPTION(int,   tokens_per_microbatch, "",  "0",     "[0,16777216]", "packed tokens per forward and backward, 0 = the longest sequence, at least 16384") \
     OPTION(float, grad_clip,             "",  "1.0",   "[0,inf)",     "largest gradient norm, 0 = never clipped")
 #define GRPO_RUN(OPTION) \
     OPTION(text,  run_dir,               "o", "",      "",            "everything the run writes; runs/EXPERIMENT without it")                         \
@@ -42,6 +42,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(int,   epochs,                "",  "1",     "[1,1000000]", "passes over the prompts, where neither steps nor the stages say")               \
     OPTION(text,  resume,                "",  "auto",  "auto|never|DIR", "go on from run_dir's last checkpoint, start anew, or from a checkpoint")     \
     OPTION(int,   checkpoint_every,      "",  "20",    "[0,100000000]", "steps between checkpoints, 0 = only at the end")                              \
+    OPTION(int,   max_skipped_updates,   "",  "5",     "[0,1000000]", "updates in a row without a finite gradient that end the run, 0 = never")        \
     OPTION(int,   keep_checkpoints,      "",  "3",     "[0,1000000]", "how many stay on disk, 0 = all")                                                \
     OPTION(text,  project,               "",  "grpo.c", "",           "the run's project in W&B")                                                      \
     OPTION(text,  experiment,            "",  "grpo",  "",            "the run's name")                                                                \
@@ -58,7 +59,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(flag,  eval_greedy,           "",  "false", "",            "also answer each question once with the likeliest tokens")                      \
     OPTION(flag,  eval_before_train,     "",  "true",  "",            "evaluate the start model first")
 #define GRPO_MACHINE(OPTION) \
-    OPTION(int,   recompute,             "",  "1",     "[0,2]",       "activations kept: 0 = all, 1 = one layer's inner ones again, 2 = layer inputs only") \
+    OPTION(int,   recompute,             "",  "-1",    "[-1,2]",      "activations kept: 0 = all, 1 = all but norms and SwiGLU, 2 = layer inputs, -1 = 1, or 2 if that does not fit") \
     OPTION(int,   kv_cache_mib,          "",  "0",     "[0,16777216]", "memory for keys and values while sampling, 0 = what is left")                  \
     OPTION(int,   max_sequences,         "",  "0",     "[0,1048576]", "answers sampled at the same time, 0 = as many as fit")                          \
     OPTION(int,   threads,               "",  "0",     "[0,4096]",    "CPU threads, 0 = one per core")                                                 \
@@ -245,7 +246,7 @@ static inline bool config_check(Config *config, Error *error) {
         return error_set(error, "--prompts_per_step %d times --group_size %d are more than %d answers a step", config->prompts_per_step, config->group_size, 1 << 24);
     }
     int64_t longest = (int64_t)config_longest_context(config) + config->max_prompt_tokens;
-    if (!config->given.tokens_per_microbatch && config->tokens_per_microbatch < longest) { config->tokens_per_microbatch = (int)longest; }
+    if (config->tokens_per_microbatch == 0) { config->tokens_per_microbatch = longest > 16384 ? (int)longest : 16384; }
     if (config->tokens_per_microbatch < longest) {
         return error_set(error, "--tokens_per_microbatch %d cannot hold one sequence of %lld tokens: max_prompt_tokens %d + the longest context %d",
                          config->tokens_per_microbatch, (long long)longest, config->max_prompt_tokens, config_longest_context(config));

@@ -5,7 +5,7 @@
 #include "dtype.h"
 LLMC_C void device_init(void);                             // ends the program with a clear message when there is no usable device
 LLMC_C const char *device_name(void);                      // "cpu (2 threads, 512-bit vectors)"
-LLMC_C size_t device_memory_bytes(void);                   // what can be allocated now
+LLMC_C size_t device_memory_bytes(void);                   // what a program may take: what is free now, less a reserve for driver, libraries and system
 LLMC_C void *device_alloc(const char *what, size_t bytes); // zeroed, 64-byte aligned; ends the program naming `what` when it does not fit
 LLMC_C void device_shutdown(void);                         // frees everything device_alloc handed out
 LLMC_C void device_zero(void *memory, size_t bytes);
@@ -16,6 +16,7 @@ LLMC_C void device_copy(void *to_device, const void *from_device, size_t bytes);
 // ---- working ahead. A GPU works through a queue while the host goes on; the CPU backend has done everything when a call returns.
 // device_send and device_fetch copy when their turn in the queue comes: the host's side is memory of device_host_alloc, left alone until
 // device_reach says that the queue has come past a mark set behind the copy.
+#define DEVICE_GPU_RESERVE ((size_t)3 << 30) // of a GPU's free memory: kernels, recordings, the libraries' own
 enum { DEVICE_MARKS = 2,
        DEVICE_RECORDINGS = 64 };
 LLMC_C bool device_works_ahead(void);

@@ -58,14 +58,16 @@ static inline PromptSet *prompts_open(const char *path, const char *model_dir, c
     if (prompt_set_largest_id(prompts) >= vocab) { fatal("%s: holds id %d, the tokenizer has %d: prepare the file again", path, prompt_set_largest_id(prompts), vocab); }
     return prompts;
 }
-// Tokenizer, configuration and parameter table; no weights yet.
-static inline void generator_open_model(Generator *g, const char *model_dir, FILE *out) {
+// Tokenizer, configuration and parameter table; no weights yet. For a plan config.json is enough.
+static inline void generator_open_model(Generator *g, const char *model_dir, bool for_plan, FILE *out) {
     char path[1100];
     Error error;
     snprintf(path, sizeof(path), "%.1000s/tokenizer.json", model_dir);
-    g->tokenizer = tokenizer_open(path, &error);
-    if (!g->tokenizer) { fatal("%s", error.text); }
-    if (!policy_open(&g->policy, model_dir, tokenizer_vocab_size(g->tokenizer), &error)) { fatal("%s", error.text); }
+    if (!for_plan || file_exists(path)) {
+        g->tokenizer = tokenizer_open(path, &error);
+        if (!g->tokenizer) { fatal("%s", error.text); }
+    }
+    if (!policy_open(&g->policy, model_dir, g->tokenizer ? tokenizer_vocab_size(g->tokenizer) : 0, &error)) { fatal("%s", error.text); }
     if (!generation_config_read(&g->generation, model_dir, g->policy.config.vocab, &error)) { fatal("%s", error.text); }
     const ModelConfig *m = &g->policy.config;
     fprintf(out, "%s | %s | %d layers, hidden %d, heads %d/%d x %d, vocabulary %d of %d | %.1f M parameters in " FLOATX_NAME "\n", device_name(), m->architecture, m->layers,

@@ -21,7 +21,10 @@ typedef struct {
     int count;
     char *base;
     size_t used[MEMORY_PHASES], resident; // resident: what both layouts stand on, known after memory_commit
+    size_t float_bytes;                   // of a floatX; 0 = this build's. Another build's plan can be counted, not handed out
+    int ranks;                            // among which the optimizer's state is divided; 0 = 1
 } Memory;
+static inline size_t memory_float_bytes(const Memory *memory) { return memory->float_bytes ? memory->float_bytes : sizeof(floatX); }
 
 // Items of the same name add up to one line of the table. Each array starts on a 256-byte boundary.
 static inline void *memory_take(Memory *memory, MemoryPhase phase, const char *what, size_t bytes) {
@@ -64,8 +67,6 @@ static inline void memory_print(const Memory *memory, FILE *out) {
     fprintf(out, "| total    | %-30s | %12.1f |\n", "resident + the larger phase", (double)memory_total(memory) / (1 << 20));
     fprintf(out, "+----------+--------------------------------+--------------+\n");
 }
-// What a plan may take: a tenth is left to the driver, the libraries and the system.
-static inline size_t memory_budget(void) { return device_memory_bytes() / 10 * 9; }
 // False, with the number that does not fit and the options that would make it fit, when `available` bytes are not enough.
 static inline bool memory_fits(const Memory *memory, size_t available, Error *error) {
     size_t total = memory_total(memory);

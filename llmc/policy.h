@@ -63,7 +63,7 @@ static inline int policy_qkv_width(const ModelConfig *c) { return (c->heads + 2 
 
 static inline void activations_layout(Activations *a, const Policy *policy, Memory *memory, MemoryPhase phase, int rows, int sequences, bool backward, size_t logits_bytes) {
     const ModelConfig *c = &policy->config;
-    const size_t N = (size_t)rows, C = (size_t)c->hidden, F = (size_t)c->intermediate, H = (size_t)c->heads, KV = (size_t)c->kv_heads, X = sizeof(floatX);
+    const size_t N = (size_t)rows, C = (size_t)c->hidden, F = (size_t)c->intermediate, H = (size_t)c->heads, KV = (size_t)c->kv_heads, X = memory_float_bytes(memory);
     const size_t QKV = (size_t)policy_qkv_width(c), HD = H * (size_t)c->head_dim, V = (size_t)policy->logit_stride;
     if (!a->layers) { a->layers = (LayerActivations *)host_alloc(sizeof(LayerActivations) * (size_t)(c->layers + 1)); }
     a->rows = rows;
@@ -75,25 +75,25 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
     for (int l = 0; l <= c->layers; l++) {
         LayerActivations *layer = &a->layers[l], *first = &a->layers[0];
         const bool own_all = l == 0 || (keep_all && l < c->layers), own_most = l == 0 || (keep_most && l < c->layers);
-#define TAKE(field, own, type, name, count) layer->field = (own) ? (type *)memory_take(memory, phase, name, (count) * sizeof(type)) : first->field
-        TAKE(input, l == 0 || backward, floatX, "residual stream", N * C);
-        TAKE(input_normed, own_all || l == c->layers, floatX, "normed stream", N * C);
-        TAKE(input_rstd, l == 0 || backward, float, "rstd", N);
-        TAKE(mid_normed, own_all, floatX, "normed stream", N * C);
-        TAKE(mid_rstd, own_most, float, "rstd", N);
-        TAKE(qkv, own_most, floatX, "queries, keys, values", N * QKV);
-        TAKE(attended, own_most, floatX, "attention output", N * HD);
-        TAKE(lse, own_most, float, "attention lse", N *H);
-        TAKE(gate_up, own_most, floatX, "gate and up", N * 2 * F);
-        TAKE(gated, own_all, floatX, "SwiGLU output", N * F);
+#define TAKE(field, own, bytes, name, count) layer->field = (own) ? (__typeof__(layer->field))memory_take(memory, phase, name, (count) * (bytes)) : first->field
+        TAKE(input, l == 0 || backward, X, "residual stream", N * C);
+        TAKE(input_normed, own_all || l == c->layers, X, "normed stream", N * C);
+        TAKE(input_rstd, l == 0 || backward, sizeof(float), "rstd", N);
+        TAKE(mid_normed, own_all, X, "normed stream", N * C);
+        TAKE(mid_rstd, own_most, sizeof(float), "rstd", N);
+        TAKE(qkv, own_most, X, "queries, keys, values", N * QKV);
+        TAKE(attended, own_most, X, "attention output", N * HD);
+        TAKE(lse, own_most, sizeof(float), "attention lse", N * H);
+        TAKE(gate_up, own_most, X, "gate and up", N * 2 * F);
+        TAKE(gated, own_all, X, "SwiGLU output", N * F);
         if (!backward) {
             layer->mid = layer->input; // generation keeps one stream and adds to it in place
         } else {
-            TAKE(mid, own_most, floatX, "residual stream", N * C);
+            TAKE(mid, own_most, X, "residual stream", N * C);
         }
         if (c->qk_norm) {
-            TAKE(qkv_raw, own_most, floatX, "queries, keys, values", N * QKV);
-            TAKE(qk_rstd, own_most, float, "rstd", N *(H + KV));
+            TAKE(qkv_raw, own_most, X, "queries, keys, values", N * QKV);
+            TAKE(qk_rstd, own_most, sizeof(float), "rstd", N * (H + KV));
         } else {
             layer->qkv_raw = layer->qkv;
         }
@@ -124,13 +124,14 @@ static inline void policy_layout(Policy *policy, Memory *memory, const PolicySiz
     const size_t table_bytes = (size_t)sizes->max_positions * (size_t)policy->config.head_dim * sizeof(float);
     policy->max_positions = sizes->max_positions;
     policy->recompute = sizes->recompute;
-    policy->weights = (floatX *)memory_take(memory, MEMORY_RESIDENT, "weights (" FLOATX_NAME ")", P * sizeof(floatX));
-    policy->reference = sizes->reference ? (floatX *)memory_take(memory, MEMORY_RESIDENT, "reference weights (" FLOATX_NAME ")", P * sizeof(floatX)) : NULL;
+    const size_t X = memory_float_bytes(memory), share = memory->ranks > 1 ? (P + (size_t)memory->ranks - 1) / (size_t)memory->ranks : P;
+    const bool separate = X != sizeof(float); // else the weights are their own master copy
+    policy->weights = (floatX *)memory_take(memory, MEMORY_RESIDENT, separate ? "weights (bf16)" : "weights (fp32)", P * X);
+    policy->reference = sizes->reference ? (floatX *)memory_take(memory, MEMORY_RESIDENT, separate ? "reference weights (bf16)" : "reference weights (fp32)", P * X) : NULL;
     if (sizes->optimizer) {
-        bool separate = sizeof(floatX) != sizeof(float);
-        policy->master = separate ? (float *)memory_take(memory, MEMORY_RESIDENT, "master weights (fp32)", P * sizeof(float)) : (float *)(void *)policy->weights;
-        policy->adam_m = (float *)memory_take(memory, MEMORY_RESIDENT, "Adam moments (fp32)", P * sizeof(float));
-        policy->adam_v = (float *)memory_take(memory, MEMORY_RESIDENT, "Adam moments (fp32)", P * sizeof(float));
+        policy->master = separate ? (float *)memory_take(memory, MEMORY_RESIDENT, "master weights (fp32)", share * sizeof(float)) : (float *)(void *)policy->weights;
+        policy->adam_m = (float *)memory_take(memory, MEMORY_RESIDENT, "Adam moments (fp32)", share * sizeof(float));
+        policy->adam_v = (float *)memory_take(memory, MEMORY_RESIDENT, "Adam moments (fp32)", share * sizeof(float));
         policy->gradients = (float *)memory_take(memory, MEMORY_TRAIN, "gradients (fp32)", P * sizeof(float));
     }
     policy->rope_table = (float *)memory_take(memory, MEMORY_RESIDENT, "rotary table", table_bytes);
@@ -144,10 +145,11 @@ static inline void policy_layout(Policy *policy, Memory *memory, const PolicySiz
 }
 
 // Reads config.json and lays out the parameters; weights come later, when the memory plan has been accepted.
-// vocab_used: tokenizer_vocab_size(), so that ids without a token are never sampled.
+// vocab_used: tokenizer_vocab_size(), so that ids without a token are never sampled; 0: every id of config.json.
 static inline bool policy_open(Policy *policy, const char *model_dir, int vocab_used, Error *error) {
     *policy = (Policy){0};
     if (!model_config_read(&policy->config, model_dir, error)) { return false; }
+    if (vocab_used == 0) { vocab_used = policy->config.vocab; }
     if (vocab_used < 2 || vocab_used > policy->config.vocab) {
         return error_set(error, "%s: tokenizer.json has %d tokens, config.json a vocab_size of %d: they are not of one model", model_dir, vocab_used, policy->config.vocab);
     }

@@ -82,8 +82,8 @@ static inline void rollout_layout(RolloutEngine *e, const Policy *p, Memory *mem
     e->sizes = *sizes;
     e->max_pages = (sizes->max_positions + KV_PAGE - 1) / KV_PAGE;
     e->max_prompt_pages = (sizes->max_prompt + KV_PAGE - 1) / KV_PAGE;
-    size_t page_bytes = kv_page_bytes(c->kv_heads, c->head_dim);
-    e->page_elements = page_bytes / sizeof(floatX);
+    e->page_elements = kv_page_bytes(c->kv_heads, c->head_dim) / sizeof(floatX);
+    const size_t page_bytes = e->page_elements * memory_float_bytes(memory);
     size_t pages = sizes->cache_bytes / (page_bytes * (size_t)c->layers), least = (size_t)e->max_pages + 2 * (size_t)e->max_prompt_pages + 2;
     size_t most = (size_t)B * (size_t)e->max_pages + least; // more could never be used
     e->pages = (int)(pages < least ? least : pages > most ? most

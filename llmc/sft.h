@@ -132,7 +132,7 @@ static inline void sft_run(const SftConfig *c, bool quiet) {
         policy_layout(&t.policy, &t.memory, &(PolicySizes){.rows = rows, .max_positions = c->context, .recompute = c->recompute, .optimizer = true, .logits_bytes = POLICY_LOGITS_BYTES});
         if (pass == 0) {
             if (!quiet) { memory_print(&t.memory, stdout); }
-            if (!memory_fits(&t.memory, memory_budget(), &error)) { fatal("%s", error.text); }
+            if (!memory_fits(&t.memory, device_memory_bytes(), &error)) { fatal("%s", error.text); }
             memory_commit(&t.memory);
         }
     }

@@ -29,6 +29,7 @@ typedef struct {
     TrainState state;
     int total_steps;
     Loggers loggers;
+    int skipped_in_row; // updates, because their gradient was not finite
     double step_started, phase_started;
 } Trainer;
 
@@ -55,33 +56,56 @@ static inline void trainer_open_data(Trainer *t) {
     }
 }
 
-// Counts the memory plan (or, the second time, hands it out). A KV cache of size 0 takes what the machine has left.
-static inline void trainer_layout(Trainer *t, size_t cache_bytes, bool hand_out) {
+// One pass over the memory plan: counts it, or, after memory_commit, hands it out.
+static inline void trainer_layout(Trainer *t, size_t cache_bytes, int recompute) {
     const Config *c = t->config;
     const int longest = config_longest_context(c), answer = longest > c->eval_max_tokens ? longest : c->eval_max_tokens;
     const int batch = c->prompts_per_step * c->group_size, sequences = c->max_sequences ? c->max_sequences : batch < 256 ? batch
                                                                                                                          : 256;
-    PolicySizes sizes = {.rows = c->tokens_per_microbatch, .max_positions = c->max_prompt_tokens + answer, .recompute = c->recompute, .optimizer = true, .reference = c->kl_coef != 0, .logits_bytes = POLICY_LOGITS_BYTES};
+    PolicySizes sizes = {.rows = c->tokens_per_microbatch, .max_positions = c->max_prompt_tokens + answer, .recompute = recompute, .optimizer = true, .reference = c->kl_coef != 0, .logits_bytes = POLICY_LOGITS_BYTES};
     RolloutSizes rollout = {sequences, c->max_prompt_tokens + answer, c->max_prompt_tokens, cache_bytes, POLICY_LOGITS_BYTES};
-    if (!hand_out) { t->g.memory = (Memory){0}; }
     policy_layout(&t->g.policy, &t->g.memory, &sizes);
     rollout_layout(&t->g.engine, &t->g.policy, &t->g.memory, &rollout);
 }
+// Counts the plan for `available` bytes into t->g.memory and prints it. Without --kv_cache_mib the KV cache takes what the rest leaves;
+// without --recompute the level is 1, or 2 where 1 does not fit (the level changes no bit). False, with an error, when it does not fit.
+static inline bool trainer_count_memory(Trainer *t, const char *where, size_t available, size_t float_bytes, int ranks, size_t *cache_bytes, Error *error) {
+    const Config *c = t->config;
+    const int least = c->recompute < 0 ? 1 : c->recompute, most = c->recompute < 0 ? 2 : c->recompute;
+    for (int level = least; level <= most; level++) {
+        *cache_bytes = (size_t)c->kv_cache_mib << 20;
+        for (int pass = *cache_bytes ? 1 : 0; pass < 2; pass++) {
+            t->g.memory = (Memory){.float_bytes = float_bytes, .ranks = ranks};
+            trainer_layout(t, *cache_bytes, level);
+            const size_t other = t->g.memory.used[MEMORY_RESIDENT] + t->g.memory.used[MEMORY_GENERATE];
+            if (pass == 0) { *cache_bytes = available > other ? available - other : 0; }
+        }
+        if (memory_total(&t->g.memory) <= available) { break; }
+    }
+    const double gib = 1.0 / (1 << 30);
+    printf("memory plan for %s: %.1f of %.1f GiB, recompute level %d, micro-batches of %d tokens, KV cache of %zu tokens\n", where, (double)memory_total(&t->g.memory) * gib,
+           (double)available * gib, t->g.policy.recompute, c->tokens_per_microbatch, (size_t)t->g.engine.pages * KV_PAGE);
+    memory_print(&t->g.memory, stdout);
+    return memory_fits(&t->g.memory, available, error);
+}
+// --plan: this machine's, and what the same options take of the GPUs they are meant for, in bf16: one of 80 GB, and each of 8, among which
+// the optimizer's state is divided (ZeRO-1). The exit code says whether it fits this machine.
+static inline void trainer_print_plans(Trainer *t) {
+    const size_t gpu = ((size_t)81559 << 20) - ((size_t)1 << 29) - DEVICE_GPU_RESERVE; // as nvidia-smi counts it, less the CUDA context
+    size_t cache_bytes;
+    Error why, error;
+    bool fits = trainer_count_memory(t, "this machine", device_memory_bytes(), 0, 1, &cache_bytes, &why);
+    if (!trainer_count_memory(t, "one 80 GB GPU, bf16", gpu, 2, 1, &cache_bytes, &error)) { printf("does not fit one 80 GB GPU: %s\n", error.text); }
+    if (!trainer_count_memory(t, "each of 8 such GPUs, bf16, optimizer divided by 8", gpu, 2, 8, &cache_bytes, &error)) { printf("does not fit 8 GPUs of 80 GB: %s\n", error.text); }
+    if (!fits) { fatal("%s", why.text); }
+    exit(EXIT_SUCCESS);
+}
 static inline void trainer_plan_memory(Trainer *t) {
     const Config *c = t->config;
-    const size_t available = memory_budget();
-    size_t cache_bytes = (size_t)c->kv_cache_mib << 20;
+    size_t cache_bytes;
     Error error;
-    trainer_layout(t, cache_bytes, false);
-    if (!cache_bytes) {
-        size_t other = t->g.memory.used[MEMORY_RESIDENT] + t->g.memory.used[MEMORY_GENERATE];
-        cache_bytes = available > other ? available - other : 0;
-        trainer_layout(t, cache_bytes, false);
-    }
-    memory_print(&t->g.memory, stdout);
-    bool fits = memory_fits(&t->g.memory, available, &error);
-    if (!fits) { fatal("%s", error.text); }
-    if (c->plan) { exit(EXIT_SUCCESS); }
+    if (c->plan) { trainer_print_plans(t); }
+    if (!trainer_count_memory(t, device_name(), device_memory_bytes(), 0, 1, &cache_bytes, &error)) { fatal("%s", error.text); }
     int prompts = c->prompts_per_step;
     for (int i = 0; i < t->eval_set_count; i++) { prompts = prompts > prompt_set_count(t->eval_sets[i].prompts) ? prompts : prompt_set_count(t->eval_sets[i].prompts); }
     // as many questions are evaluated at a time as the samples of a training step have room for
@@ -89,7 +113,7 @@ static inline void trainer_plan_memory(Trainer *t) {
     t->eval_chunk = answers / c->eval_samples < prompts ? answers / c->eval_samples : prompts;
     const int longest = config_longest_context(c);
     memory_commit(&t->g.memory);
-    trainer_layout(t, cache_bytes, true);
+    trainer_layout(t, cache_bytes, t->g.policy.recompute);
     generator_open_samples(&t->g, answers, t->eval_chunk > c->prompts_per_step ? t->eval_chunk : c->prompts_per_step, longest > c->eval_max_tokens ? longest : c->eval_max_tokens, c->grader);
     t->plan = batch_plan_create(batch);
     t->microbatch = microbatch_create(c->tokens_per_microbatch, batch);
@@ -167,7 +191,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     if (config->threads) { omp_set_num_threads(config->threads); }
     device_init();
     options_table(stdout, config, &grpo_option_set);
-    generator_open_model(&t->g, config->model, stdout);
+    generator_open_model(&t->g, config->model, config->plan, stdout);
     if (!config->plan) {
         trainer_check_run_dir(config, config_path);
         trainer_open_data(t);

@@ -52,6 +52,29 @@ static inline float trainer_learning_rate(const Trainer *t) { // constant, after
     return t->config->learning_rate * (into < warmup ? into / warmup : 1);
 }
 
+// The update of the minibatch whose first answer is `first`. A gradient that is not finite updates nothing: the step's answers are kept in
+// run_dir/skipped for a closer look, and so many such updates in a row end the run, whose checkpoints are all from before or as good.
+static inline void trainer_update(Trainer *t, UpdateStats *updates, int first) {
+    const int skipped = updates->skipped, in_minibatch = t->config->minibatch_prompts * t->config->group_size;
+    char path[1100];
+    Error error;
+    policy_update(&t->g.policy, &t->adamw, updates);
+    t->skipped_in_row = updates->skipped > skipped ? t->skipped_in_row + 1 : 0;
+    if (t->skipped_in_row == 0) { return; }
+    snprintf(path, sizeof(path), "%.1000s/skipped", t->config->run_dir);
+    if (!directory_create(path, &error)) { fatal("%s", error.text); }
+    snprintf(path, sizeof(path), "%.1000s/skipped/step_%06d.jsonl", t->config->run_dir, t->state.step + 1);
+    if (!records_write(path, &t->g.samples, &t->g.grading, &error)) { fatal("%s", error.text); }
+    printf("warning: step %d: the gradient of answers %d to %d is not finite: no update from them; the step's answers are in %s\n", t->state.step + 1, first + 1,
+           first + in_minibatch, path);
+    if (t->skipped_in_row == t->config->max_skipped_updates) {
+        const int latest = checkpoint_latest(t->config->run_dir);
+        fatal("step %d: %d updates in a row had no finite gradient: look for the first number that is not finite in %s, lower --learning_rate, or go on from %s%.0d; "
+              "--max_skipped_updates 0 never stops",
+              t->state.step + 1, t->skipped_in_row, path, latest < 0 ? "another model: there is no checkpoint yet" : "an earlier checkpoint than that of step ", latest < 0 ? 0 : latest);
+    }
+}
+
 // ---- 4. report, evaluate, save
 
 static inline void metric_three(MetricSet *set, const char *name, const double *values, int count) { // name/mean, /max, /min
@@ -277,7 +300,6 @@ static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const Gr
     metrics_console_line(&line, t->state.step, t->total_steps, &metrics, fingerprint);
     fputs(line.data, stdout);
     buffer_free(&line);
-    if (updates->skipped) { printf("warning: step %d: %d updates skipped, their gradient was not finite\n", t->state.step, updates->skipped); }
     if (trainer_due(t, c->print_rollouts_every)) { trainer_print_samples(t); }
     fflush(stdout);
     MetricSet measured = metrics;

@@ -54,6 +54,15 @@ cp "$model"/*.json "$large"
 sed -i 's/"hidden_size": 32/"hidden_size": 65536/; s/"intermediate_size": 64/"intermediate_size": 262144/; s/"num_hidden_layers": 2/"num_hidden_layers": 200/; s/"num_attention_heads": 4/"num_attention_heads": 512/' "$large/config.json"
 check "--plan that fits" train "$scratch/plan" --plan
 check_refused "--plan that does not fit" 'memory plan needs [0-9.]+ MiB but [0-9.]+ MiB are available.*' train "$scratch/plan" --plan -m "$large"
+# DeepScaleR's last stage on the GPUs it is meant for, from config.json alone: what the plan says of them does not depend on this machine
+real=$scratch/real
+mkdir "$real"
+echo '{"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","hidden_size":1536,"intermediate_size":8960,"num_hidden_layers":28,"num_attention_heads":12,"num_key_value_heads":2,"vocab_size":151936,"max_position_embeddings":131072,"rms_norm_eps":1e-06,"rope_theta":10000,"tie_word_embeddings":false,"bos_token_id":151643,"eos_token_id":151643,"torch_dtype":"bfloat16"}' >"$real/config.json"
+plans=$(./train_grpo --plan -m "$real" -c 24576 2>&1)
+for gpus in "one 80 GB GPU" "each of 8 such GPUs"; do
+    check_contains "--plan of the 1.5B model at 24K fits $gpus" "$plans" "memory plan for $gpus, bf16.*: 7[0-5]\.[0-9] of 76\.1 GiB, recompute level 1, micro-batches of 25600 tokens, KV cache of [1-9][0-9]{6} tokens"
+done
+check_equal "--plan says what does not fit" "$(echo "$plans" | grep -c 'does not fit .*GPU')" 0
 check_equal "--plan writes nothing" "$(ls "$scratch/plan" 2>/dev/null)" ""
 check_refused "rollout that does not fit" 'memory plan needs' ./rollout -m "$large" --random_weights true -p 1+1=
 check_refused "train_sft that does not fit" 'memory plan needs' ./train_sft -m "$large" --random_weights true -d "$scratch/pairs.jsonl" -o "$scratch/plan"
@@ -99,6 +108,19 @@ refused "tokenizer.json cut" 'bad/tokenizer.json' -m "$bad"
 model_copy
 head -c 100 "$model/config.json" >"$bad/config.json"
 refused "config.json cut" 'bad/config.json' -m "$bad"
+
+# ---- numbers that are not finite: a NaN in the last norm makes every log-probability one
+model_copy
+header=$(od -An -t u8 -N 8 "$bad/model.safetensors" | tr -d ' ')
+begin=$(head -c $((8 + header)) "$bad/model.safetensors" | LC_ALL=C grep -ao '"model\.norm\.weight":{[^}]*}' | sed 's/.*"data_offsets":\[\([0-9]*\),.*/\1/')
+printf '\000\000\300\177' | dd of="$bad/model.safetensors" bs=1 seek=$((8 + header + begin)) conv=notrunc 2>/dev/null
+nan=$scratch/nan
+check_refused "updates in a row without a finite gradient" 'step 3: 3 updates in a row had no finite gradient.*skipped/step_000003\.jsonl.*step 2;' train "$nan" -m "$bad" -s 9 --max_skipped_updates 3
+check_equal "no step more" "$(ls "$nan/checkpoints")" "step_000001
+step_000002"
+check_equal "answers of each skipped update" "$(wc -l <"$nan/skipped/step_000002.jsonl")" 16
+check_contains "skipped updates are counted" "$(tail -n 1 "$nan/metrics.jsonl")" '"actor/skipped_updates":1[,}]'
+check "never stopped" train "$scratch/nan_on" -m "$bad" -s 4 --max_skipped_updates 0
 
 # ---- the data. The miniature writes a Parquet file before it trains anything.
 ./train_grpo -o "$scratch/miniature" >/dev/null 2>&1 &

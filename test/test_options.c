@@ -68,6 +68,7 @@ static void test_forms(void) {
         {"-b 100", "minibatch_prompts", "50"},
         {"-b 128 --minibatch_prompts 32", "minibatch_prompts", "32"},
         {"-c 65536", "tokens_per_microbatch", "66560"},
+        {"-c 8192", "tokens_per_microbatch", "16384"},
     };
     for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) { check_accepted(accepted[i][0], accepted[i][1], accepted[i][2]); }
     static const char *const refused[][2] = {

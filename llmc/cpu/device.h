@@ -30,7 +30,8 @@ size_t device_memory_bytes(void) {
         if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1) { break; }
     }
     if (file) { fclose(file); }
-    return kib ? kib * 1024 : (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    size_t available = kib ? kib * 1024 : (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    return available / 10 * 9;
 }
 
 typedef struct Allocation {

@@ -88,7 +88,7 @@ const char *device_name(void) { // "NVIDIA H100 80GB HBM3 (sm_90, 132 multiproce
 size_t device_memory_bytes(void) {
     size_t available = 0, total = 0;
     cudaCheck(cudaMemGetInfo(&available, &total));
-    return available;
+    return available > DEVICE_GPU_RESERVE ? available - DEVICE_GPU_RESERVE : 0;
 }
 
 typedef struct Allocation {
@@ -102,7 +102,7 @@ void *device_alloc(const char *what, size_t bytes) {
     void *memory = NULL;
     Allocation *allocation = (Allocation *)malloc(sizeof(Allocation));
     if (!allocation || cudaMalloc(&memory, bytes ? bytes : 1) != cudaSuccess) {
-        fprintf(stderr, "error: out of GPU memory: %zu bytes for %s, and %zu bytes are free\n", bytes, what, device_memory_bytes());
+        fprintf(stderr, "error: out of GPU memory: %zu bytes for %s, and about %zu bytes are free\n", bytes, what, device_memory_bytes());
         exit(EXIT_FAILURE);
     }
     cudaCheck(cudaMemsetAsync(memory, 0, bytes, main_stream));
