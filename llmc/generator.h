@@ -70,7 +70,7 @@ static inline void generator_open_model(Generator *g, const char *model_dir, boo
     if (!policy_open(&g->policy, model_dir, g->tokenizer ? tokenizer_vocab_size(g->tokenizer) : 0, &error)) { fatal("%s", error.text); }
     if (!generation_config_read(&g->generation, model_dir, g->policy.config.vocab, &error)) { fatal("%s", error.text); }
     const ModelConfig *m = &g->policy.config;
-    fprintf(out, "%s | %s | %d layers, hidden %d, heads %d/%d x %d, vocabulary %d of %d | %.1f M parameters in " FLOATX_NAME "\n", device_name(), m->architecture, m->layers,
+    fprintf(out, "%s | %s | %d layers, hidden %d, heads %d/%d x %d, vocabulary %d of %d | %.1f M parameters in " FLOATX_NAME "\n", for_plan ? "plan" : device_name(), m->architecture, m->layers,
             m->hidden, m->heads, m->kv_heads, m->head_dim, g->policy.vocab_used, m->vocab, (double)g->policy.parameters.actual * 1e-6);
     if (g->generation.eos_count == 0) { fprintf(out, "warning: %s names no eos_token_id: every answer will run to its limit\n", model_dir); }
 }

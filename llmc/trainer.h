@@ -88,16 +88,17 @@ static inline bool trainer_count_memory(Trainer *t, const char *where, size_t av
     memory_print(&t->g.memory, stdout);
     return memory_fits(&t->g.memory, available, error);
 }
-// --plan: this machine's, and what the same options take of the GPUs they are meant for, in bf16: one of 80 GB, and each of 8, among which
-// the optimizer's state is divided (ZeRO-1). The exit code says whether it fits this machine.
+// --plan: what the options take of the GPUs they are meant for, in bf16: one of 80 GB, and each of 8, among which the optimizer's state is
+// divided (ZeRO-1); then of this machine's device, which need not be there for the first two. The exit code says whether it fits this one.
 static inline void trainer_print_plans(Trainer *t) {
     const size_t gpu = ((size_t)81559 << 20) - ((size_t)1 << 29) - DEVICE_GPU_RESERVE; // as nvidia-smi counts it, less the CUDA context
     size_t cache_bytes;
-    Error why, error;
-    bool fits = trainer_count_memory(t, "this machine", device_memory_bytes(), 0, 1, &cache_bytes, &why);
+    Error error;
     if (!trainer_count_memory(t, "one 80 GB GPU, bf16", gpu, 2, 1, &cache_bytes, &error)) { printf("does not fit one 80 GB GPU: %s\n", error.text); }
     if (!trainer_count_memory(t, "each of 8 such GPUs, bf16, optimizer divided by 8", gpu, 2, 8, &cache_bytes, &error)) { printf("does not fit 8 GPUs of 80 GB: %s\n", error.text); }
-    if (!fits) { fatal("%s", why.text); }
+    fflush(stdout);
+    device_init();
+    if (!trainer_count_memory(t, device_name(), device_memory_bytes(), 0, 1, &cache_bytes, &error)) { fatal("%s", error.text); }
     exit(EXIT_SUCCESS);
 }
 static inline void trainer_plan_memory(Trainer *t) {
@@ -189,7 +190,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
                                                                                                                                                                                                   : KL_K3}};
     t->adamw = (AdamW){.beta1 = config->adam_beta1, .beta2 = config->adam_beta2, .eps = config->adam_eps, .weight_decay = config->weight_decay, .grad_clip = config->grad_clip > 0 ? config->grad_clip : INFINITY};
     if (config->threads) { omp_set_num_threads(config->threads); }
-    device_init();
+    if (!config->plan) { device_init(); }
     options_table(stdout, config, &grpo_option_set);
     generator_open_model(&t->g, config->model, config->plan, stdout);
     if (!config->plan) {
