@@ -3,6 +3,7 @@
 # make check        format, lint, budgets, gcc and clang                     make bench        micro-benchmarks beside their limits
 # make help         this text                                                make clean        remove what was built
 # make ptxas        what each kernel takes of a GPU     make test BACKEND=emu   the kernels on an emulator, with race detection
+# make ladders      the kernels of dev/, from naive to shipped, against the CPU bodies
 # BACKEND=cpu|cuda|emu forces a backend, PRECISION=FP32|BF16 the storage type, CC=gcc|clang the compiler.
 CC        := $(if $(filter default,$(origin CC)),cc,$(CC))
 NVCC      ?= $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
@@ -71,12 +72,9 @@ check: ; @sh scripts/check.sh
 mutants: ; @sh test/mutants.sh
 # Registers, shared memory and spills of every kernel; a spill is an error.
 ptxas: ; @sh scripts/ptxas.sh $(NVCC) $(filter-out -gencode arch=% -MMD -MP,$(NVCCFLAGS))
-# Micro-benchmarks, each beside its peer and its measured limit; quiet machine, please.
-BENCHES := $(basename $(notdir $(wildcard dev/bench_*.c)))
-bench: $(addprefix $(BUILD)/dev/,$(BENCHES))
-	@for b in $(BENCHES); do $(BUILD)/dev/$$b || exit 1; done
+include dev/rules.mk
 help: ; @sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
 clean: ; rm -rf build $(PROGRAMS)
-.PHONY: all objects test test_all sanitize check mutants ptxas bench help clean
+.PHONY: all objects test test_all sanitize check mutants ptxas help clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,31 @@
+# dev/, included by the Makefile: benches (dev/bench_*.c) and ladders (dev/*.cu).
+BENCHES := $(basename $(notdir $(wildcard dev/bench_*.c)))
+LADDERS := $(basename $(notdir $(wildcard dev/*.cu)))
+LADDER_PROGRAMS := $(LADDERS:%=$(BUILD)/dev/%)
+# Ladders include the CPU bodies, which are C: partly named initializers and functions that a ladder does not use are no faults there.
+LADDER_HOST := -fopenmp -march=native -Wno-unused-function -Wno-missing-field-initializers -Wno-format-truncation
+empty       :=
+comma       := ,
+LADDER_NVCC := $(subst $(empty) $(empty),$(comma),$(strip $(LADDER_HOST)))
+
+# make bench: each micro-benchmark beside its peer and its measured limit; on a GPU also the ladders, whose table in dev/README.md is
+# rewritten. A quiet machine, please.
+bench: $(addprefix $(BUILD)/dev/,$(BENCHES)) $(if $(filter cuda,$(BACKEND)),$(LADDER_PROGRAMS))
+	@for b in $(BENCHES); do $(BUILD)/dev/$$b || exit 1; done
+	@$(if $(filter cuda,$(BACKEND)),for l in $(LADDERS); do $(BUILD)/dev/$$l >$(BUILD)/dev/$$l.txt || exit 1; cat $(BUILD)/dev/$$l.txt; done; sh dev/table.sh dev/README.md $(LADDERS:%=$(BUILD)/dev/%.txt))
+# make ladders: every rung of every ladder against the CPU body; without a GPU on the emulator.
+ladders: $(if $(filter cpu,$(BACKEND)),ladders_emu,ladders_here)
+ladders_emu: ; @$(MAKE) --no-print-directory BACKEND=emu PRECISION=$(PRECISION) VARIANT=emu-asan-$(PRECISION) ladders_here
+ladders_here: $(LADDER_PROGRAMS)
+	@for l in $(LADDERS); do $(BUILD)/dev/$$l >$(BUILD)/dev/$$l.txt || { cat $(BUILD)/dev/$$l.txt; exit 1; }; grep passed $(BUILD)/dev/$$l.txt; done
+.PHONY: bench ladders ladders_emu ladders_here
+
+ifeq ($(BACKEND),emu)
+$(LADDER_PROGRAMS:%=%.o): $(BUILD)/dev/%.o: dev/%.cu
+	@mkdir -p $(@D); echo 'c++  $<'; $(EMU_CXX) $(LADDER_HOST) -O1 $(EMU_$(EMU)) -x c++ -c $< -o $@ && objcopy --rename-section .noinit=emu_shared $@
+$(LADDER_PROGRAMS): $(BUILD)/dev/%: $(BUILD)/dev/%.o $(BUILD)/test/emulator/emulator.o
+	@echo 'link $@'; $(CXX) $(EMU_HOST) -no-pie -fopenmp $^ -o $@
+else
+$(LADDER_PROGRAMS): $(BUILD)/dev/%: dev/%.cu
+	@mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(NVCCFLAGS) -Xcompiler $(LADDER_NVCC) $< -o $@ -L$(CUDA)/lib64 -Xlinker -rpath -Xlinker $(CUDA)/lib64 -lcublasLt
+endif
