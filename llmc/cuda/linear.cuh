@@ -14,11 +14,12 @@ LLMC_C void linear_forward_float(float *out, const floatX *x, const floatX *weig
 struct LinearBiasTerm {
     const floatX *dout;
     int OC;
-    __device__ float operator()(int n, int o) const { return to_float(dout[(size_t)n * OC + o]); }
+    template <int width>
+    __device__ Floats<width> at(int n, int o) const { return load<width>(dout + (size_t)n * OC + o); }
 };
 LLMC_C void linear_backward(floatX *dx, float *dweight, float *dbias, const floatX *dout, const floatX *x, const floatX *weight, int N, int C, int OC) {
     if (N == 0) { return; }
     if (dx) { linear_product({dx, dout, weight, NULL, N, C, OC, false, false, false, true}); }
     if (dweight) { linear_product({dweight, dout, x, NULL, OC, C, N, true, true, true, true}); }
-    if (dbias) { column_sums(dbias, LinearBiasTerm{dout, OC}, N, OC); }
+    if (dbias) { column_sums(dbias, LinearBiasTerm{dout, OC}, N, OC, packs_fit(OC, dout)); }
 }

@@ -12,7 +12,7 @@ __global__ void __launch_bounds__(RMSNORM_THREADS) qk_norm_forward_kernel(floatX
         for (int d = lane * width; d < D; d += 32 * width) { store<width>(out + at + d, load<width>(qkv + at + d)); }
         return;
     }
-    float r = rmsnorm_row<width>(out + at, qkv + at, h < H ? q_weight : k_weight, eps, D, lane);
+    float r = rmsnorm_row<width, 0, false>(out + at, NULL, qkv + at, NULL, h < H ? q_weight : k_weight, eps, D, lane);
     if (lane == 0) { rstd[(size_t)n * (H + KV) + h] = r; }
 }
 template <int width>
@@ -21,8 +21,7 @@ __global__ void __launch_bounds__(RMSNORM_THREADS) qk_norm_backward_kernel(float
     if (n >= N) { return; }
     size_t at = (size_t)row * D;
     if (h < H + KV) {
-        for (int d = lane * width; d < D; d += 32 * width) { store<width>(dqkv + at + d, Floats<width>{}); } // the row below adds to it
-        rmsnorm_row_backward<width>(dqkv + at, dout + at, qkv + at, h < H ? q_weight : k_weight, rstd[(size_t)n * (H + KV) + h], D, lane);
+        rmsnorm_row_backward<width, false>(dqkv + at, dout + at, qkv + at, h < H ? q_weight : k_weight, rstd[(size_t)n * (H + KV) + h], D, lane);
         return;
     }
     for (int d = lane * width; d < D; d += 32 * width) { store<width>(dqkv + at + d, load<width>(dout + at + d)); }
@@ -31,10 +30,11 @@ struct QkNormWeightTerm { // row i is head first + i % heads of token i / heads
     const floatX *dout, *qkv;
     const float *rstd;
     int first, heads, H, KV, D;
-    __device__ float operator()(int i, int d) const {
+    template <int width>
+    __device__ Floats<width> at(int i, int d) const {
         int n = i / heads, h = first + i % heads;
-        size_t at = ((size_t)n * (H + 2 * KV) + h) * D + d;
-        return to_float(dout[at]) * to_float(qkv[at]) * rstd[(size_t)n * (H + KV) + h];
+        size_t from = ((size_t)n * (H + 2 * KV) + h) * D + d;
+        return rmsnorm_weight_term(load<width>(dout + from), load<width>(qkv + from), rstd[(size_t)n * (H + KV) + h]);
     }
 };
 
@@ -55,6 +55,6 @@ LLMC_C void qk_norm_backward(floatX *dqkv, float *dq_weight, float *dk_weight, c
     } else {
         RUN(qk_norm_backward_kernel<1>, blocks, RMSNORM_THREADS, 0, dqkv, dout, qkv, q_weight, k_weight, rstd, N, H, KV, D);
     }
-    column_sums(dq_weight, QkNormWeightTerm{dout, qkv, rstd, 0, H, H, KV, D}, N * H, D);
-    column_sums(dk_weight, QkNormWeightTerm{dout, qkv, rstd, H, KV, H, KV, D}, N * KV, D);
+    column_sums(dq_weight, QkNormWeightTerm{dout, qkv, rstd, 0, H, H, KV, D}, N * H, D, packs_fit(D, dout, qkv));
+    column_sums(dk_weight, QkNormWeightTerm{dout, qkv, rstd, H, KV, H, KV, D}, N * KV, D, packs_fit(D, dout, qkv));
 }

@@ -25,6 +25,9 @@ __device__ inline T value_from_float(float x) {
         return to_floatX(x);
     }
 }
+__device__ inline void vector_unpack(float *to, uint32_t pair) { // two bf16 values: widening is a shift
+    to[0] = __uint_as_float(pair << 16), to[1] = __uint_as_float(pair & 0xFFFF0000u);
+}
 // Packs may be used when rows of C values all begin on 16 bytes; otherwise kernels go value by value (width 1).
 template <typename... Pointers>
 static bool packs_fit(size_t C, Pointers... pointers) {
@@ -35,31 +38,35 @@ __device__ inline Floats<width> load(const T *from) {
     Floats<width> r;
     if constexpr (width == 1) {
         r.v[0] = value_float(from[0]);
+    } else if constexpr (sizeof(T) == 4) {
+        for (int i = 0; i < width; i += 4) {
+            float4 part = *(const float4 *)(const void *)(from + i);
+            r.v[i] = part.x, r.v[i + 1] = part.y, r.v[i + 2] = part.z, r.v[i + 3] = part.w;
+        }
     } else {
-        enum { PART = 16 / sizeof(T) };
-        for (int i = 0; i < width; i += PART) {
-            uint4 bits = *(const uint4 *)(const void *)(from + i);
-            T part[PART];
-            memcpy(part, &bits, 16);
-            for (int j = 0; j < PART; j++) { r.v[i + j] = value_float(part[j]); }
+        for (int i = 0; i < width; i += 8) {
+            uint4 part = *(const uint4 *)(const void *)(from + i);
+            vector_unpack(r.v + i, part.x), vector_unpack(r.v + i + 2, part.y), vector_unpack(r.v + i + 4, part.z), vector_unpack(r.v + i + 6, part.w);
         }
     }
     return r;
 }
+// Returns what was stored: x after its rounding to T.
 template <int width, typename T>
-__device__ inline void store(T *to, Floats<width> x) {
+__device__ inline Floats<width> store(T *to, Floats<width> x) {
     if constexpr (width == 1) {
         to[0] = value_from_float<T>(x.v[0]);
+        x.v[0] = value_float(to[0]);
+    } else if constexpr (sizeof(T) == 4) {
+        for (int i = 0; i < width; i += 4) { *(float4 *)(void *)(to + i) = make_float4(x.v[i], x.v[i + 1], x.v[i + 2], x.v[i + 3]); }
     } else {
-        enum { PART = 16 / sizeof(T) };
-        for (int i = 0; i < width; i += PART) {
-            T part[PART];
-            for (int j = 0; j < PART; j++) { part[j] = value_from_float<T>(x.v[i + j]); }
-            uint4 bits;
-            memcpy(&bits, part, 16);
-            *(uint4 *)(void *)(to + i) = bits;
+        for (int i = 0; i < width; i += 8) {
+            uint4 part = make_uint4(pack_bf16(x.v[i], x.v[i + 1]), pack_bf16(x.v[i + 2], x.v[i + 3]), pack_bf16(x.v[i + 4], x.v[i + 5]), pack_bf16(x.v[i + 6], x.v[i + 7]));
+            *(uint4 *)(void *)(to + i) = part;
+            vector_unpack(x.v + i, part.x), vector_unpack(x.v + i + 2, part.y), vector_unpack(x.v + i + 4, part.z), vector_unpack(x.v + i + 6, part.w);
         }
     }
+    return x;
 }
 
 enum : unsigned { ALL_LANES = 0xFFFFFFFFu };
@@ -85,35 +92,49 @@ __device__ static inline T block_sum(T v) {
     return sum;
 }
 
-// out[c] += sum over n of term(n, c), in a fixed order: 32 columns to a block; its 8 warps take every 8th row of the block's share of the rows;
-// then the shares are added in rising order. Term: a struct of pointers with float operator()(n, c) const.
+// out[c] += sum over n of term(n, c), in a fixed order: a lane owns `width` columns; the 8 warps of a block take every 8th row of the block's
+// share of the rows; the shares are then added by the 8 warps of another block, every 8th share each.
+// Term: a struct of pointers with template <int width> Floats<width> at(n, c) const.
 enum { COLUMN_WARPS = 8,
        COLUMN_SHARES = 64 };
-template <typename Term>
+template <int width, typename Term>
 __global__ void __launch_bounds__(32 * COLUMN_WARPS) column_partial_kernel(float *partial, Term term, int N, int C) {
-    __shared__ float sums[COLUMN_WARPS][32];
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c = blockIdx.x * 32 + lane, share = CEIL_DIV(N, (int)gridDim.y);
+    __shared__ float sums[COLUMN_WARPS][width][32];
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c = (blockIdx.x * 32 + lane) * width, share = CEIL_DIV(N, (int)gridDim.y);
     int begin = blockIdx.y * share, end = min(begin + share, N);
+    Floats<width> sum = {};
+    for (int n = begin + warp; n < end && c < C; n += COLUMN_WARPS) {
+        Floats<width> more = term.template at<width>(n, c);
+        for (int i = 0; i < width; i++) { sum.v[i] += more.v[i]; }
+    }
+    for (int i = 0; i < width; i++) { sums[warp][i][lane] = sum.v[i]; }
+    __syncthreads();
+    if (warp > 0 || c >= C) { return; }
+    for (int w = 1; w < COLUMN_WARPS; w++) {
+        for (int i = 0; i < width; i++) { sum.v[i] += sums[w][i][lane]; }
+    }
+    for (int i = 0; i < width; i++) { partial[(size_t)blockIdx.y * C + c + i] = sum.v[i]; }
+}
+__global__ void __launch_bounds__(32 * COLUMN_WARPS) column_join_kernel(float *out, const float *partial, int shares, int C) {
+    __shared__ float sums[COLUMN_WARPS][32];
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c = blockIdx.x * 32 + lane;
     float sum = 0;
-    for (int n = begin + warp; n < end && c < C; n += COLUMN_WARPS) { sum += term(n, c); }
+    for (int i = warp; i < shares && c < C; i += COLUMN_WARPS) { sum += partial[(size_t)i * C + c]; }
     sums[warp][lane] = sum;
     __syncthreads();
     if (warp > 0 || c >= C) { return; }
     for (int w = 1; w < COLUMN_WARPS; w++) { sum += sums[w][lane]; }
-    partial[(size_t)blockIdx.y * C + c] = sum;
-}
-__global__ void column_join_kernel(float *out, const float *partial, int shares, int C) {
-    int c = blockIdx.x * blockDim.x + threadIdx.x;
-    if (c >= C) { return; }
-    float sum = 0;
-    for (int i = 0; i < shares; i++) { sum += partial[(size_t)i * C + c]; }
     out[c] += sum;
 }
 template <typename Term>
-static void column_sums(float *out, Term term, int N, int C) {
+static void column_sums(float *out, Term term, int N, int C, bool packs) {
     if (N == 0) { return; }
     int shares = min((int)COLUMN_SHARES, CEIL_DIV(N, 4 * COLUMN_WARPS));
     float *partial = (float *)device_scratch(); // 64 shares of up to 131072 columns
-    RUN((column_partial_kernel<Term>), dim3(CEIL_DIV(C, 32), shares), 32 * COLUMN_WARPS, 0, partial, term, N, C);
-    RUN(column_join_kernel, CEIL_DIV(C, 256), 256, 0, out, partial, shares, C);
+    if (packs) {
+        RUN((column_partial_kernel<PACK, Term>), dim3(CEIL_DIV(C, 32 * PACK), shares), 32 * COLUMN_WARPS, 0, partial, term, N, C);
+    } else {
+        RUN((column_partial_kernel<1, Term>), dim3(CEIL_DIV(C, 32), shares), 32 * COLUMN_WARPS, 0, partial, term, N, C);
+    }
+    RUN(column_join_kernel, CEIL_DIV(C, 32), 32 * COLUMN_WARPS, 0, out, partial, shares, C);
 }
