@@ -139,6 +139,12 @@ static void test_distributions(float *row) {
     check_distribution("ties, top_p 0.25", row, 1, 0.25f, 0, 700, 700);
     row[5] = -INFINITY, row[0] = -INFINITY;
     check_distribution("forbidden ids", row, 1, 1, 0, 700, 700);
+    for (int v = 0; v < 2100; v++) { row[v] = v % 4 ? 1 : 0; } // more ids at the border than the GPU lists
+    check_distribution("1575 ties, top_k 1300", row, 1, 1, 1300, 2100, 2100);
+    check_distribution("1575 ties, top_p 0.6", row, 1, 0.6f, 0, 2100, 2100);
+    for (int v = 0; v < 2100; v++) { row[v] = 1 + 1e-6f * (float)(v * 1009 % 2100); } // and all of them different
+    check_distribution("crowded, top_k 1300", row, 1, 1, 1300, 2100, 2100);
+    check_distribution("crowded, top_k 1500, top_p 0.4", row, 1, 0.4f, 1500, 2100, 2100);
 }
 // Whichever u is drawn, at the real width too: the first id whose running sum exceeds u times the sum.
 static void test_definition(float *row) {

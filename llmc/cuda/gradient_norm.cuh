@@ -6,11 +6,16 @@
 enum { GRADIENT_NORM_THREADS = 256,
        GRADIENT_NORM_PIECE = 16384, // elements
        GRADIENT_NORM_BLOCKS = 2048 };
+template <int width>
 __global__ void __launch_bounds__(GRADIENT_NORM_THREADS) gradient_norm_kernel(double *partial, const float *grad, size_t count) {
     double sum = 0; // so that a gradient of 1e20 is a large number and not infinity
     for (size_t piece = (size_t)blockIdx.x * GRADIENT_NORM_PIECE; piece < count; piece += (size_t)gridDim.x * GRADIENT_NORM_PIECE) {
-        size_t end = min(piece + GRADIENT_NORM_PIECE, count);
-        for (size_t i = piece + threadIdx.x; i < end; i += GRADIENT_NORM_THREADS) { sum += (double)grad[i] * (double)grad[i]; }
+        size_t end = min(piece + GRADIENT_NORM_PIECE, count), whole = end - end % width;
+        for (size_t i = piece + threadIdx.x * width; i < whole; i += GRADIENT_NORM_THREADS * width) {
+            Floats<width> value = load<width>(grad + i);
+            for (int k = 0; k < width; k++) { sum += (double)value.v[k] * (double)value.v[k]; }
+        }
+        if (whole + threadIdx.x < end) { sum += (double)grad[whole + threadIdx.x] * (double)grad[whole + threadIdx.x]; } // the last 1 to 3 of all
     }
     sum = block_sum(sum);
     if (threadIdx.x == 0) { partial[blockIdx.x] = sum; }
@@ -25,7 +30,11 @@ LLMC_C double gradient_square_sum(const float *grad, size_t count) {
     if (count == 0) { return 0; }
     int blocks = (int)min((size_t)GRADIENT_NORM_BLOCKS, CEIL_DIV(count, (size_t)GRADIENT_NORM_PIECE));
     double *partial = (double *)device_scratch(), result;
-    RUN(gradient_norm_kernel, blocks, GRADIENT_NORM_THREADS, 0, partial, grad, count);
+    if ((uintptr_t)grad % 16 == 0) {
+        RUN(gradient_norm_kernel<4>, blocks, GRADIENT_NORM_THREADS, 0, partial, grad, count);
+    } else {
+        RUN(gradient_norm_kernel<1>, blocks, GRADIENT_NORM_THREADS, 0, partial, grad, count);
+    }
     RUN(gradient_norm_join_kernel, 1, GRADIENT_NORM_THREADS, 0, partial, blocks);
     device_download(&result, partial + blocks, sizeof(result));
     return result;

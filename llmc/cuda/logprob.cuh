@@ -1,5 +1,6 @@
-// CUDA body of ../logprob.h. Forward: one block per row reads it once; every thread keeps the largest z so far and, relative to it, the sums of
-// e^z and z e^z; they are joined in a fixed order. sample.cuh reads its rows with the same function, so both report the same bits.
+// CUDA body of ../logprob.h. Forward: one block per row reads it once. Every warp owns a segment of the ids, a lane 4 neighbours of every 128; a
+// thread keeps the largest z so far and, relative to it, the sums of e^z and z e^z; they are joined in a fixed order, which does not depend on
+// how the row is aligned. sample.cuh reads its rows with the same function: both report the same bits, and it goes on from the segments' sums.
 #pragma once
 #include <float.h>
 #include "llmc/logprob.h"
@@ -8,6 +9,8 @@
 struct LogprobSums {
     float largest, sum, moment; // sum of e^(z - largest), sum of (z - largest) e^(z - largest)
 };
+// z, rounded by itself: fused into the subtraction that follows in one place and not in another, it would give an id two probabilities.
+__device__ static inline float logprob_z(float logit, float scale) { return __fmul_rn(logit, scale); }
 // e^(z - largest), exactly zero where it would be below 1.2e-38 (so also for a logit of -infinity); NaN stays NaN.
 __device__ static inline float logprob_weight(float *below, float z, float largest) {
     *below = z - largest;
@@ -33,64 +36,101 @@ static inline int logprob_threads(int V) { // whole warps, 16 ids or more to a t
     int threads = CEIL_DIV(V, 16 * 32) * 32;
     return threads < 1024 ? threads : 1024;
 }
-// The sums of a row, in every thread of the block; once in a kernel, for of_warp is not guarded against a second call.
-__device__ static inline LogprobSums logprob_row(const float *logits, float scale, int V) {
-    __shared__ LogprobSums of_warp[32];
+static bool logprob_quads(const float *logits, int stride) { return stride % 4 == 0 && (uintptr_t)logits % 16 == 0; } // rows can be read 16 bytes at a time
+__device__ static inline int logprob_segment(int V, int warps) { return CEIL_DIV(V, 128 * warps) * 128; }             // ids of a warp
+// Logits v .. v+3, those from `end` on -infinity. A row may be read up to its stride.
+template <bool quads>
+__device__ inline Floats<4> logprob_load(const float *logits, int v, int end) {
+    Floats<4> z = {{-INFINITY, -INFINITY, -INFINITY, -INFINITY}};
+    if constexpr (quads) {
+        if (v < end) { z = load<4>(logits + v); }
+        for (int k = 1; k < 4; k++) { z.v[k] = v + k < end ? z.v[k] : -INFINITY; }
+    } else {
+        for (int k = 0; k < 4; k++) { z.v[k] = v + k < end ? logits[v + k] : -INFINITY; }
+    }
+    return z;
+}
+enum { LOGPROB_AHEAD = 4 }; // loads of 16 bytes that a thread has under way
+// The sums of a row, in every thread of the block; of_warp[32] in shared memory keeps those of the segments.
+template <bool quads>
+__device__ inline LogprobSums logprob_row(LogprobSums *of_warp, const float *logits, float scale, int V) {
+    int warp = threadIdx.x / 32, warps = blockDim.x / 32, segment = logprob_segment(V, warps), end = min((warp + 1) * segment, V);
     LogprobSums mine = {-FLT_MAX, 0, 0};
-    for (int v = threadIdx.x; v < V; v += blockDim.x) {
-        float z = logits[v] * scale, below;
-        if (z > mine.largest) { logprob_rebase(&mine, z); }
-        float weight = logprob_weight(&below, z, mine.largest);
-        mine.sum += weight;
-        mine.moment += weight * below;
+    for (int v = warp * segment + threadIdx.x % 32 * 4; v < end; v += 128 * LOGPROB_AHEAD) {
+        Floats<4> z[LOGPROB_AHEAD];
+        float top = -FLT_MAX;
+#pragma unroll
+        for (int i = 0; i < LOGPROB_AHEAD; i++) { z[i] = logprob_load<quads>(logits, v + 128 * i, end); }
+#pragma unroll
+        for (int i = 0; i < LOGPROB_AHEAD; i++) {
+            for (int k = 0; k < 4; k++) { z[i].v[k] = logprob_z(z[i].v[k], scale), top = fmaxf(top, z[i].v[k]); }
+        }
+        if (top > mine.largest) { logprob_rebase(&mine, top); }
+#pragma unroll
+        for (int i = 0; i < LOGPROB_AHEAD; i++) {
+            for (int k = 0; k < 4; k++) {
+                float below, weight = logprob_weight(&below, z[i].v[k], mine.largest);
+                mine.sum += weight;
+                mine.moment += weight * below;
+            }
+        }
     }
     for (int lane = 16; lane > 0; lane /= 2) { // lane 0 ends with all of them, joined in a fixed order
         LogprobSums other = {__shfl_down_sync(ALL_LANES, mine.largest, lane), __shfl_down_sync(ALL_LANES, mine.sum, lane), __shfl_down_sync(ALL_LANES, mine.moment, lane)};
         mine = logprob_join(mine, other);
     }
-    if (threadIdx.x % 32 == 0) { of_warp[threadIdx.x / 32] = mine; }
+    if (threadIdx.x % 32 == 0) { of_warp[warp] = mine; }
     __syncthreads();
     LogprobSums all = of_warp[0];
-    for (int w = 1; w < (int)blockDim.x / 32; w++) { all = logprob_join(all, of_warp[w]); }
+    for (int w = 1; w < warps; w++) { all = logprob_join(all, of_warp[w]); }
     return all;
 }
 __device__ static inline float logprob_of(LogprobSums row, float logit, float scale) {
-    return (float)((double)(logit * scale) - (double)row.largest - log((double)row.sum));
+    return (float)((double)logprob_z(logit, scale) - (double)row.largest - log((double)row.sum));
 }
 
+template <bool quads>
 __global__ void __launch_bounds__(1024) logprob_forward_kernel(float *logprob, float *entropy, float *lse, const float *logits, const int *targets, float scale, int V, int stride) {
+    __shared__ LogprobSums of_warp[32];
     int n = blockIdx.x;
     const float *row = logits + (size_t)n * stride;
-    LogprobSums sums = logprob_row(row, scale, V);
+    LogprobSums sums = logprob_row<quads>(of_warp, row, scale, V);
     if (threadIdx.x > 0) { return; }
     logprob[n] = targets[n] < 0 ? 0.0f : logprob_of(sums, row[targets[n]], scale);
     entropy[n] = (float)(log((double)sums.sum) - (double)sums.moment / (double)sums.sum);
     lse[n] = (float)((double)sums.largest + log((double)sums.sum));
 }
+// blocks.x walks along a row, blocks.y over the rows.
 template <int width>
-__global__ void logprob_backward_kernel(floatX *dlogits, const float *logits, const float *lse, const float *entropy, const int *targets, const float *dlogprob, const float *dentropy, float scale, int V, int stride) {
-    int n = blockIdx.y, v = (blockIdx.x * blockDim.x + threadIdx.x) * width, target = targets[n];
-    if (v >= stride) { return; }
-    float likely = target < 0 ? 0.0f : dlogprob[n], spread = dentropy[n];
-    size_t at = (size_t)n * stride + v;
-    Floats<width> z = load<width>(logits + at), gradient;
-    for (int k = 0; k < width; k++) {
-        float log_p, p = logprob_weight(&log_p, z.v[k] * scale, lse[n]);
-        float value = (likely * ((v + k == target ? 1.0f : 0.0f) - p) - spread * p * (log_p + entropy[n])) * scale;
-        gradient.v[k] = v + k < V ? value : 0.0f;
+__global__ void __launch_bounds__(256) logprob_backward_kernel(floatX *dlogits, const float *logits, const float *lse, const float *entropy, const int *targets, const float *dlogprob, const float *dentropy, float scale, int N, int V, int stride) {
+    int v = (blockIdx.x * blockDim.x + threadIdx.x) * width;
+    for (int n = blockIdx.y; n < N && v < stride; n += gridDim.y) {
+        int target = targets[n];
+        float likely = target < 0 ? 0.0f : dlogprob[n], spread = dentropy[n], row_lse = lse[n], row_entropy = entropy[n];
+        size_t at = (size_t)n * stride + v;
+        Floats<width> z = load<width>(logits + at), gradient;
+        for (int k = 0; k < width; k++) {
+            float log_p, p = logprob_weight(&log_p, logprob_z(z.v[k], scale), row_lse);
+            float value = (likely * ((v + k == target ? 1.0f : 0.0f) - p) - spread * p * (log_p + row_entropy)) * scale;
+            gradient.v[k] = v + k < V ? value : 0.0f;
+        }
+        store<width>(dlogits + at, gradient);
     }
-    store<width>(dlogits + at, gradient);
 }
 LLMC_C void logprob_forward(float *logprob, float *entropy, float *lse, const float *logits, const int *targets, float temperature, int N, int V, int stride) {
     if (N == 0) { return; }
-    RUN(logprob_forward_kernel, N, logprob_threads(V), 0, logprob, entropy, lse, logits, targets, 1.0f / temperature, V, stride);
+    if (logprob_quads(logits, stride)) {
+        RUN(logprob_forward_kernel<true>, N, logprob_threads(V), 0, logprob, entropy, lse, logits, targets, 1.0f / temperature, V, stride);
+    } else {
+        RUN(logprob_forward_kernel<false>, N, logprob_threads(V), 0, logprob, entropy, lse, logits, targets, 1.0f / temperature, V, stride);
+    }
 }
 LLMC_C void logprob_backward(floatX *dlogits, const float *logits, const float *lse, const float *entropy, const int *targets, const float *dlogprob,
                              const float *dentropy, float temperature, int N, int V, int stride) {
     if (N == 0) { return; }
     if (packs_fit(stride, dlogits, logits)) {
-        RUN(logprob_backward_kernel<PACK>, dim3(CEIL_DIV(stride / PACK, 256), N), 256, 0, dlogits, logits, lse, entropy, targets, dlogprob, dentropy, 1.0f / temperature, V, stride);
+        RUN(logprob_backward_kernel<PACK>, dim3(CEIL_DIV(stride / PACK, 256), min(N, (int)GRID_ROWS)), 256, 0, dlogits, logits, lse, entropy, targets, dlogprob, dentropy, 1.0f / temperature, N, V, stride);
     } else {
-        RUN(logprob_backward_kernel<1>, dim3(CEIL_DIV(stride, 256), N), 256, 0, dlogits, logits, lse, entropy, targets, dlogprob, dentropy, 1.0f / temperature, V, stride);
+        RUN(logprob_backward_kernel<1>, dim3(CEIL_DIV(stride, 256), min(N, (int)GRID_ROWS)), 256, 0, dlogits, logits, lse, entropy, targets, dlogprob, dentropy, 1.0f / temperature, N, V, stride);
     }
 }

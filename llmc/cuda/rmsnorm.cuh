@@ -13,7 +13,7 @@ __device__ inline float rmsnorm_row(floatX *out, floatX *sum, const floatX *x, c
     const int steps = held > 0 ? held : CEIL_DIV(C, 32 * width);
     Floats<width> row[held > 0 ? held : 1];
     float square = 0;
-#pragma unroll
+#pragma unroll(held > 0 ? held : 1)
     for (int i = 0; i < steps; i++) {
         int c = (i * 32 + lane) * width;
         if (c >= C) { continue; }
@@ -27,7 +27,7 @@ __device__ inline float rmsnorm_row(floatX *out, floatX *sum, const floatX *x, c
         row[held > 0 ? i : 0] = value;
     }
     float rstd = 1.0f / sqrtf(warp_sum(square) / C + eps);
-#pragma unroll
+#pragma unroll(held > 0 ? held : 1)
     for (int i = 0; i < steps; i++) {
         int c = (i * 32 + lane) * width;
         if (c >= C) { continue; }
@@ -115,29 +115,29 @@ struct RmsnormWeightTerm {
 // x and dout are read once for both gradients: the warps of all blocks stride over the rows; a lane keeps its columns of the row, and of dweight,
 // in registers; the warps of a block add theirs in rising order, and the block leaves a row of `partial`.
 template <int width, int held>
-__global__ void __launch_bounds__(RMSNORM_THREADS) rmsnorm_backward_kernel(floatX *dx, float *partial, const floatX *dout, const floatX *x, const floatX *weight, const float *rstd, int N, int C) {
+__global__ void __launch_bounds__(RMSNORM_THREADS, sizeof(floatX) == 2 && width > 1 && width * held <= 48 ? 2 : 1) rmsnorm_backward_kernel(floatX *dx, float *partial, const floatX *dout, const floatX *x, const floatX *weight, const float *rstd, int N, int C) {
     __shared__ float sums[RMSNORM_LONGEST];
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
     Floats<width> dweight[held] = {};
     for (int n = blockIdx.x * warps + warp; n < N; n += gridDim.x * warps) {
         size_t row = (size_t)n * C;
-        Floats<width> grad[held], value[held];
+        Bits<width> grad_bits[held], value_bits[held]; // as stored: half the registers of their floats
         float r = rstd[n], dot = 0;
 #pragma unroll
         for (int i = 0; i < held; i++) {
             int c = (i * 32 + lane) * width;
             if (c >= C) { continue; }
-            grad[i] = load<width>(dout + row + c), value[i] = load<width>(x + row + c);
-            Floats<width> scale = load<width>(weight + c), term = rmsnorm_weight_term(grad[i], value[i], r);
-            for (int k = 0; k < width; k++) { dot += grad[i].v[k] * scale.v[k] * value[i].v[k], dweight[i].v[k] += term.v[k]; }
+            grad_bits[i] = load_bits<width>(dout + row + c), value_bits[i] = load_bits<width>(x + row + c);
+            Floats<width> grad = unpack(grad_bits[i]), value = unpack(value_bits[i]), scale = load<width>(weight + c), term = rmsnorm_weight_term(grad, value, r);
+            for (int k = 0; k < width; k++) { dot += grad.v[k] * scale.v[k] * value.v[k], dweight[i].v[k] += term.v[k]; }
         }
         float mean = warp_sum(dot) / C * r * r;
 #pragma unroll
         for (int i = 0; i < held; i++) {
             int c = (i * 32 + lane) * width;
             if (c >= C) { continue; }
-            Floats<width> scale = load<width>(weight + c), sum = load<width>(dx + row + c);
-            for (int k = 0; k < width; k++) { sum.v[k] += r * (grad[i].v[k] * scale.v[k] - value[i].v[k] * mean); }
+            Floats<width> grad = unpack(grad_bits[i]), value = unpack(value_bits[i]), scale = load<width>(weight + c), sum = load<width>(dx + row + c);
+            for (int k = 0; k < width; k++) { sum.v[k] += r * (grad.v[k] * scale.v[k] - value.v[k] * mean); }
             store<width>(dx + row + c, sum);
         }
     }

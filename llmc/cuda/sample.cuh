@@ -1,6 +1,6 @@
-// CUDA body of ../sample.h: one block per row. What is kept is a threshold and how many of the ids equal to it: both are found without a sort,
-// by bisection over the 32 bits of a logit's rank (counting for top-k, adding probabilities for top-p). Then every warp adds up a segment of
-// the ids, and the warp in whose segment the draw falls walks it.
+// CUDA body of ../sample.h: one block per row. Without top-k and top-p the row is read once: the sums that logprob_row leaves for every warp's
+// segment say into which segment the draw falls; the warps share that segment, and one of them walks its piece. Top-k and top-p read the row
+// three times more. Nothing is sorted: what is kept is a threshold and how many of the ids equal to it, see sample_border.
 #pragma once
 #include "llmc/random.h"
 #include "llmc/sample.h"
@@ -20,19 +20,34 @@ __device__ static inline unsigned sample_key(float logit) { // rises as the logi
     return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 __device__ static inline float sample_logit(unsigned key) { return __uint_as_float(key >> 31 ? key & 0x7FFFFFFFu : ~key); }
-__device__ static inline double sample_weight(SampleRow row, float logit) {
+__device__ static inline float sample_weight(SampleRow row, float logit) {
     float below;
-    return (double)logprob_weight(&below, logit * row.scale, row.largest);
+    return logprob_weight(&below, logprob_z(logit, row.scale), row.largest);
+}
+// visit(v, logit) for the ids begin .. end-1 in rising order, shared among `threads`: 4 neighbours at a time. begin is a multiple of 4.
+template <bool quads, typename Visit>
+__device__ inline void sample_each(SampleRow row, int begin, int end, int thread, int threads, Visit visit) {
+    for (int v = begin + thread * 4; v < end; v += threads * 8) { // two loads under way
+        Floats<4> z[2] = {logprob_load<quads>(row.logits, v, end), logprob_load<quads>(row.logits, v + threads * 4, end)};
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            for (int k = 0; k < 4; k++) {
+                int id = v + i * threads * 4 + k;
+                if (id < end) { visit(id, z[i].v[k]); }
+            }
+        }
+    }
 }
 
+template <bool quads>
 __device__ static inline int sample_greedy(SampleRow row) { // the largest logit, the lowest id among equals
     __shared__ float best_logit[32];
     __shared__ int best_id[32];
     float best = -INFINITY;
     int id = 0x7FFFFFFF;
-    for (int v = threadIdx.x; v < row.V; v += blockDim.x) {
-        if (row.logits[v] > best || id == 0x7FFFFFFF) { best = row.logits[v], id = v; }
-    }
+    sample_each<quads>(row, 0, row.V, threadIdx.x, blockDim.x, [&](int v, float logit) {
+        if (logit > best || id == 0x7FFFFFFF) { best = logit, id = v; }
+    });
     for (int lane = 16; lane > 0; lane /= 2) {
         float other = __shfl_xor_sync(ALL_LANES, best, lane);
         int other_id = __shfl_xor_sync(ALL_LANES, id, lane);
@@ -46,120 +61,257 @@ __device__ static inline int sample_greedy(SampleRow row) { // the largest logit
     return id < row.V ? id : 0;
 }
 
-__device__ static inline int sample_count_from(SampleRow row, unsigned key) { // ids whose key is at least this
-    int count = 0;
-    for (int v = threadIdx.x; v < row.V; v += blockDim.x) { count += sample_key(row.logits[v]) >= key; }
-    return block_sum(count);
-}
-__device__ static inline SampleKept sample_top_k(SampleRow row, int top_k) {
-    unsigned key = 0; // becomes the largest that top_k ids reach
-    for (unsigned bit = 0x80000000u; bit > 0; bit /= 2) {
-        if (sample_count_from(row, key | bit) >= top_k) { key |= bit; }
+// ---- the border of top-k and top-p. An id measures 1, or its weight in units of 2^-40: sums of integers have the same bits in any order, so
+// that atomics may add them, and a set measures the same whichever way it is found.
+typedef unsigned long long SampleMass;
+enum { SAMPLE_BUCKETS = 2048,
+       SAMPLE_LISTED = 1024 };
+struct SampleBorder {
+    SampleMass bucket[SAMPLE_BUCKETS], mass[SAMPLE_LISTED], of_warp[32], above, amount; // above: what the buckets before the border's measure
+    unsigned key[SAMPLE_LISTED], lowest, highest;
+    int listed, at; // at: the bucket of the border
+    SampleKept kept;
+};
+template <bool by_count>
+__device__ inline SampleMass sample_measure(SampleRow row, float logit) {
+    if constexpr (by_count) {
+        return 1;
+    } else {
+        float weight = sample_weight(row, logit);
+        return weight > 0 ? (SampleMass)(weight * 0x1p40f) : 0;
     }
-    return {key, top_k - (key == 0xFFFFFFFFu ? 0 : sample_count_from(row, key + 1))};
 }
-// The weight of the kept ids whose key is at least this.
-__device__ static inline double sample_mass_from(SampleRow row, SampleKept kept, unsigned key) {
-    double mass = 0;
-    for (int v = threadIdx.x; v < row.V; v += blockDim.x) {
-        unsigned k = sample_key(row.logits[v]);
-        if (k >= key && k > kept.threshold) { mass += sample_weight(row, row.logits[v]); }
-    }
-    mass = block_sum(mass);
-    return kept.ties > 0 && key <= kept.threshold ? mass + kept.ties * sample_weight(row, sample_logit(kept.threshold)) : mass;
+__device__ static inline int sample_bucket(SampleRow row, float logit, float per_unit) { // rises as the logit falls; a NaN goes to the last
+    float at = (row.largest - logprob_z(logit, row.scale)) * per_unit;
+    return at < (float)(SAMPLE_BUCKETS - 1) ? (int)at : SAMPLE_BUCKETS - 1;
 }
-__device__ static inline SampleKept sample_top_p(SampleRow row, SampleKept kept, float top_p) {
-    double amount = fmax((double)top_p * sample_mass_from(row, kept, 0), 1e-300); // above zero, so that one is kept
-    unsigned key = 0;                                                             // becomes the largest from which on there is enough
-    for (unsigned bit = 0x80000000u; bit > 0; bit /= 2) {
-        if (sample_mass_from(row, kept, key | bit) >= amount) { key |= bit; }
+// visit(logit, how many) for the ids kept so far; those at the threshold come together, to thread 0.
+template <bool quads, typename Visit>
+__device__ inline void sample_each_kept(SampleRow row, SampleKept kept, Visit visit) {
+    sample_each<quads>(row, 0, row.V, threadIdx.x, blockDim.x, [&](int, float logit) {
+        if (sample_key(logit) > kept.threshold) { visit(logit, 1); }
+    });
+    if (threadIdx.x == 0 && kept.ties > 0) { visit(sample_logit(kept.threshold), kept.ties); }
+}
+// First pass: how much is in every bucket of z; then in which bucket the border lies. Returns what all of them measure.
+template <bool quads, bool by_count>
+__device__ inline SampleMass sample_border_bucket(SampleBorder *border, SampleRow row, SampleKept kept, float per_unit, double share, int count) {
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, each = CEIL_DIV((int)SAMPLE_BUCKETS, (int)blockDim.x);
+    for (int b = threadIdx.x; b < SAMPLE_BUCKETS; b += blockDim.x) { border->bucket[b] = 0; }
+    __syncthreads();
+    SampleMass pending = 0; // of the bucket `last`: neighbours often share one, equal logits always do
+    int last = 0;
+    sample_each_kept<quads>(row, kept, [&](float logit, int many) {
+        int b = sample_bucket(row, logit, per_unit);
+        if (b != last && pending > 0) { atomicAdd(&border->bucket[last], pending), pending = 0; }
+        last = b, pending += sample_measure<by_count>(row, logit) * many;
+    });
+    if (pending > 0) { atomicAdd(&border->bucket[last], pending); }
+    __syncthreads();
+    SampleMass mine = 0, total = 0; // every thread adds up `each` neighbouring buckets, and finds what lies before them
+    for (int i = 0; i < each && threadIdx.x * each + i < SAMPLE_BUCKETS; i++) { mine += border->bucket[threadIdx.x * each + i]; }
+    SampleMass before = mine;
+    for (int step = 1; step < 32; step *= 2) {
+        SampleMass other = __shfl_up_sync(ALL_LANES, before, step);
+        if (lane >= step) { before += other; }
     }
-    if (key == 0 || key == 0xFFFFFFFFu) { return kept; } // a row without finite weights
-    double each = sample_weight(row, sample_logit(key)), wanted = ceil((amount - sample_mass_from(row, kept, key + 1)) / each);
-    int most = key == kept.threshold ? kept.ties : row.V;
-    return {key, wanted < 1 ? 1 : wanted < most ? (int)wanted
-                                                : most};
+    if (lane == 31) { border->of_warp[warp] = before; }
+    before -= mine;
+    __syncthreads();
+    for (int w = 0; w < (int)blockDim.x / 32; w++) {
+        if (w < warp) { before += border->of_warp[w]; }
+        total += border->of_warp[w];
+    }
+    SampleMass amount = by_count ? (SampleMass)count : (SampleMass)ceil(share * (double)total);
+    amount = max((SampleMass)1, min(amount, total));                               // at least one is kept
+    for (int i = 0; i < each && before < amount && amount <= before + mine; i++) { // one thread
+        SampleMass here = border->bucket[threadIdx.x * each + i];
+        if (amount <= before + here) {
+            border->at = threadIdx.x * each + i, border->above = before, border->amount = amount;
+            border->listed = 0, border->lowest = 0xFFFFFFFFu, border->highest = 0;
+            break;
+        }
+        before += here, mine -= here;
+    }
+    __syncthreads();
+    return total;
+}
+// When too many ids share the border's bucket: bisection between its smallest and its largest key, a pass for every bit.
+template <bool quads, bool by_count>
+__device__ inline SampleKept sample_border_bisect(SampleBorder *border, SampleRow row, SampleKept kept) {
+    auto mass_from = [&](unsigned key) {
+        SampleMass mass = 0;
+        sample_each_kept<quads>(row, kept, [&](float logit, int many) { mass += sample_key(logit) >= key ? sample_measure<by_count>(row, logit) * many : 0; });
+        return block_sum(mass);
+    };
+    unsigned low = border->lowest, high = border->highest; // from `low` on there is enough
+    while (low < high) {
+        unsigned middle = high - (high - low) / 2;
+        if (mass_from(middle) >= border->amount) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    SampleMass above = low == 0xFFFFFFFFu ? 0 : mass_from(low + 1), one = sample_measure<by_count>(row, sample_logit(low));
+    return {low, (int)((border->amount - above + one - 1) / one)};
+}
+// Keeps, of what is kept, the smallest set of largest logits that measures `count`, or `share` of all of it. Pass 1 puts the ids into buckets by
+// how far z is below the largest, `reach` wide together and the last without an end; pass 2 lists those in the border's bucket; the border is
+// then found among them, each compared with all.
+template <bool quads, bool by_count>
+__device__ inline SampleKept sample_border(SampleBorder *border, SampleRow row, SampleKept kept, float reach, double share, int count) {
+    const float per_unit = (SAMPLE_BUCKETS - 1) / reach;
+    if (sample_border_bucket<quads, by_count>(border, row, kept, per_unit, share, count) == 0) { return kept; } // a row without finite weights
+    unsigned lowest = 0xFFFFFFFFu, highest = 0;
+    sample_each_kept<quads>(row, kept, [&](float logit, int many) {
+        if (sample_bucket(row, logit, per_unit) != border->at) { return; }
+        unsigned key = sample_key(logit);
+        int place = atomicAdd(&border->listed, 1);
+        lowest = min(lowest, key), highest = max(highest, key);
+        if (place < SAMPLE_LISTED) { border->key[place] = key, border->mass[place] = sample_measure<by_count>(row, logit) * many; }
+    });
+    if (lowest <= highest) { atomicMin(&border->lowest, lowest), atomicMax(&border->highest, highest); }
+    __syncthreads();
+    const int listed = border->listed;
+    if (listed > SAMPLE_LISTED) { return sample_border_bisect<quads, by_count>(border, row, kept); }
+    for (int i = threadIdx.x; i < listed; i += blockDim.x) {
+        SampleMass before = border->above, equal = 0;
+        bool first = true; // of its equals: one thread answers for them
+        for (int j = 0; j < listed; j++) {
+            if (border->key[j] > border->key[i]) { before += border->mass[j]; }
+            if (border->key[j] == border->key[i]) { equal += border->mass[j], first = first && j >= i; }
+        }
+        if (first && before < border->amount && border->amount <= before + equal) {
+            SampleMass one = sample_measure<by_count>(row, sample_logit(border->key[i]));
+            border->kept = {border->key[i], (int)((border->amount - before + one - 1) / one)};
+        }
+    }
+    __syncthreads();
+    return border->kept;
 }
 
-// The weight of the id in this lane, 0 if it is not kept; *ties counts the ids at the threshold so far, in rising order.
-__device__ static inline double sample_kept_weight(SampleRow row, SampleKept kept, int v, int end, int *ties) {
-    float logit = v < end ? row.logits[v] : -INFINITY;
-    unsigned key = sample_key(logit), tied = __ballot_sync(ALL_LANES, v < end && key == kept.threshold);
-    int rank = *ties + __popc(tied & ((1u << threadIdx.x % 32) - 1u));
-    bool keep = v < end && (key > kept.threshold || (key == kept.threshold && rank < kept.ties));
-    *ties += __popc(tied);
-    return keep ? sample_weight(row, logit) : 0.0;
+// ---- the draw
+struct SampleRange { // ids in which the draw falls; and before them: how many lie at the threshold, and what the kept ones weigh
+    int begin, end, ties;
+    double running, mark; // the draw is the first id whose running sum exceeds the mark
+};
+struct SampleSegments {
+    double mass[32]; // of the ids above the threshold in a warp's segment
+    int tied[32];
+    SampleRange range;
+};
+// Which of the segments of `length` ids the mark falls into, or the last with any weight; by one thread. mark < 0: it is u times the sum of all.
+__device__ static inline void sample_choose(SampleSegments *segments, SampleRow row, SampleKept kept, int length, double u) {
+    SampleRange all = segments->range, chosen = {0, 0, 0, 0, all.mark};
+    const double tie = kept.ties > 0 ? (double)sample_weight(row, sample_logit(kept.threshold)) : 0;
+    const int warps = blockDim.x / 32;
+    int ties = all.ties;
+    double sum = 0, running = all.running;
+    for (int w = 0; w < warps; w++) {
+        segments->mass[w] += max(0, min(kept.ties - ties, segments->tied[w])) * tie;
+        sum += segments->mass[w], ties += segments->tied[w];
+    }
+    if (all.mark < 0) { chosen.mark = u * sum; }
+    ties = all.ties;
+    for (int w = 0; w < warps; w++) {
+        if (segments->mass[w] > 0) { chosen = {all.begin + w * length, min(all.begin + (w + 1) * length, all.end), ties, running, chosen.mark}; }
+        running += segments->mass[w], ties += segments->tied[w];
+        if (running > chosen.mark) { break; }
+    }
+    segments->range = chosen;
 }
-// The first id of begin .. end-1 at which the sum that runs on from `running` exceeds the mark, or the last with any weight; by one warp.
-__device__ static inline int sample_walk(SampleRow row, SampleKept kept, int begin, int end, int ties, double running, double mark) {
-    int lane = threadIdx.x % 32, last = begin;
-    for (int v0 = begin; v0 < end; v0 += 32) {
-        double weight = sample_kept_weight(row, kept, v0 + lane, end, &ties), scan = weight;
+// The weight and the ties of every warp's segment of the range.
+template <bool quads>
+__device__ inline void sample_weigh(SampleSegments *segments, SampleRow row, SampleKept kept, SampleRange range, int length) {
+    int warp = threadIdx.x / 32, begin = range.begin + warp * length, tied = 0;
+    double sum = 0;
+    sample_each<quads>(row, begin, min(begin + length, range.end), threadIdx.x % 32, 32, [&](int, float logit) {
+        unsigned key = sample_key(logit);
+        tied += key == kept.threshold;
+        if (key > kept.threshold) { sum += (double)sample_weight(row, logit); }
+    });
+    sum = warp_sum(sum), tied = warp_sum(tied);
+    if (threadIdx.x % 32 == 0) { segments->mass[warp] = sum, segments->tied[warp] = tied; }
+}
+// The first id of the range at which the running sum exceeds the mark, or the last with any weight; by one warp, 32 ids at a time.
+__device__ static inline int sample_walk(SampleRow row, SampleKept kept, SampleRange range) {
+    int lane = threadIdx.x % 32, last = range.begin, ties = range.ties;
+    double running = range.running;
+    for (int v0 = range.begin; v0 < range.end; v0 += 32) {
+        float logit = v0 + lane < range.end ? row.logits[v0 + lane] : -INFINITY;
+        unsigned key = sample_key(logit), tied = __ballot_sync(ALL_LANES, v0 + lane < range.end && key == kept.threshold);
+        int rank = ties + __popc(tied & ((1u << lane) - 1u)); // among the ids at the threshold
+        bool keep = v0 + lane < range.end && (key > kept.threshold || (key == kept.threshold && rank < kept.ties));
+        double weight = keep ? (double)sample_weight(row, logit) : 0.0, scan = weight;
         for (int step = 1; step < 32; step *= 2) {
             double other = __shfl_up_sync(ALL_LANES, scan, step);
             if (lane >= step) { scan += other; }
         }
-        unsigned over = __ballot_sync(ALL_LANES, weight > 0 && running + scan > mark), some = __ballot_sync(ALL_LANES, weight > 0);
+        unsigned over = __ballot_sync(ALL_LANES, weight > 0 && running + scan > range.mark), some = __ballot_sync(ALL_LANES, weight > 0);
         if (some) { last = v0 + (over ? __ffs((int)over) - 1 : 31 - __clz((int)some)); }
         if (over) { break; }
         running += __shfl_sync(ALL_LANES, scan, 31);
+        ties += __popc(tied);
     }
     return last;
 }
-__device__ static inline int sample_draw(SampleRow row, SampleKept kept, double u) {
-    __shared__ int tied[32], token;
-    __shared__ double mass[32];
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
-    int length = CEIL_DIV(row.V, 32 * warps) * 32, begin = warp * length, end = min(begin + length, row.V), ties = 0;
-    for (int v = begin + lane; kept.ties > 0 && v < end; v += 32) { ties += sample_key(row.logits[v]) == kept.threshold; }
-    ties = warp_sum(ties);
-    if (lane == 0) { tied[warp] = ties; }
-    if (threadIdx.x == 0) { token = 0; }
-    __syncthreads();
-    int before = 0;
-    for (int w = 0; w < warp; w++) { before += tied[w]; }
-    double sum = 0;
-    ties = before;
-    for (int v0 = begin; v0 < end; v0 += 32) { sum += sample_kept_weight(row, kept, v0 + lane, end, &ties); }
-    sum = warp_sum(sum);
-    if (lane == 0) { mass[warp] = sum; }
-    __syncthreads();
-    double total = 0, running = 0;
-    for (int w = 0; w < warps; w++) { total += mass[w]; }
-    int chosen = -1; // the first segment in which the running sum exceeds u total; else the last with any weight
-    double start = 0;
-    for (int w = 0; w < warps; w++) {
-        if (mass[w] > 0) { chosen = w, start = running; }
-        if (running + mass[w] > u * total) { break; }
-        running += mass[w];
+// of_warp: what logprob_row left for the segments of the whole row, of use when all is kept.
+template <bool quads>
+__device__ static inline int sample_draw(const LogprobSums *of_warp, SampleRow row, SampleKept kept, bool all, double u) {
+    __shared__ SampleSegments segments;
+    __shared__ int token;
+    const int warp = threadIdx.x / 32, warps = blockDim.x / 32, length = logprob_segment(row.V, warps), piece = CEIL_DIV(length, 32 * warps) * 32;
+    if (threadIdx.x == 0) { segments.range = {0, row.V, 0, 0, -1}; }
+    if (all && (int)threadIdx.x < warps) {
+        LogprobSums sums = of_warp[threadIdx.x];
+        segments.mass[threadIdx.x] = (double)sums.sum * exp((double)sums.largest - (double)row.largest), segments.tied[threadIdx.x] = 0;
     }
-    if (warp == chosen) {
-        int last = sample_walk(row, kept, begin, end, before, start, u * total);
-        if (lane == 0) { token = last; }
+    if (!all) { sample_weigh<quads>(&segments, row, kept, {0, row.V, 0, 0, -1}, length); }
+    __syncthreads();
+    if (threadIdx.x == 0) { sample_choose(&segments, row, kept, length, u); }
+    __syncthreads();
+    sample_weigh<quads>(&segments, row, kept, segments.range, piece);
+    __syncthreads();
+    if (threadIdx.x == 0) { sample_choose(&segments, row, kept, piece, u); }
+    __syncthreads();
+    if (warp == 0) {
+        int last = sample_walk(row, kept, segments.range);
+        if (threadIdx.x == 0) { token = last; }
     }
     __syncthreads();
     return token;
 }
 
+template <bool quads>
 __global__ void __launch_bounds__(1024) sample_kernel(int *token, float *logprob, const float *logits, const uint64_t *keys, const int *counters, float temperature, float top_p, int top_k, int V, int stride) {
+    __shared__ LogprobSums of_warp[32];
+    __shared__ SampleBorder border;
     int b = blockIdx.x;
     float scale = temperature > 0 ? 1.0f / temperature : 1.0f;
     const float *at = logits + (size_t)b * stride;
-    LogprobSums sums = logprob_row(at, scale, V);
+    LogprobSums sums = logprob_row<quads>(of_warp, at, scale, V);
     SampleRow row = {at, scale, sums.largest, V};
+    bool few = top_k > 0 && top_k < V, nucleus = top_p < 1;
     int drawn;
     if (temperature <= 0) {
-        drawn = sample_greedy(row);
+        drawn = sample_greedy<quads>(row);
     } else {
         SampleKept kept = {0, 0};
-        if (top_k > 0 && top_k < V) { kept = sample_top_k(row, top_k); }
-        if (top_p < 1) { kept = sample_top_p(row, kept, top_p); }
-        drawn = sample_draw(row, kept, (double)random_uniform(keys[b], (uint64_t)counters[b]));
+        if (few) { kept = sample_border<quads, true>(&border, row, kept, 40, 1, top_k); } // z of the largest few thousand lie closer together than 40
+        // Ids of less than (1 - top_p) / V of all weigh less than 1 - top_p together: none of them is kept, so the buckets need not reach further.
+        float least = (1.0f - top_p) * (few ? 1.0f : sums.sum) / V;
+        if (nucleus) { kept = sample_border<quads, false>(&border, row, kept, fmaxf(1e-3f - logf(least), 1e-3f), (double)top_p, 0); }
+        drawn = sample_draw<quads>(of_warp, row, kept, !few && !nucleus, (double)random_uniform(keys[b], (uint64_t)counters[b]));
     }
     if (threadIdx.x == 0) { token[b] = drawn, logprob[b] = logprob_of(sums, at[drawn], scale); }
 }
 LLMC_C void sample_tokens(int *token, float *logprob, const float *logits, const uint64_t *keys, const int *counters, float temperature, float top_p,
                           int top_k, int B, int V, int stride) {
     if (B == 0) { return; }
-    RUN(sample_kernel, B, logprob_threads(V), 0, token, logprob, logits, keys, counters, temperature, top_p, top_k, V, stride);
+    if (logprob_quads(logits, stride)) {
+        RUN(sample_kernel<true>, B, logprob_threads(V), 0, token, logprob, logits, keys, counters, temperature, top_p, top_k, V, stride);
+    } else {
+        RUN(sample_kernel<false>, B, logprob_threads(V), 0, token, logprob, logits, keys, counters, temperature, top_p, top_k, V, stride);
+    }
 }

@@ -4,7 +4,8 @@
 #include "llmc/cuda/device.cuh"
 #include "llmc/dtype.h"
 
-enum { PACK = 16 / sizeof(floatX) }; // values of floatX in 16 bytes
+enum { PACK = 16 / sizeof(floatX), // values of floatX in 16 bytes
+       GRID_ROWS = 65535 };        // blocks.y of a grid at most
 template <int width>
 struct Floats {
     float v[width];
@@ -48,6 +49,42 @@ __device__ inline Floats<width> load(const T *from) {
             uint4 part = *(const uint4 *)(const void *)(from + i);
             vector_unpack(r.v + i, part.x), vector_unpack(r.v + i + 2, part.y), vector_unpack(r.v + i + 4, part.z), vector_unpack(r.v + i + 6, part.w);
         }
+    }
+    return r;
+}
+// The same in two steps, for values that wait in registers: as they are stored, then widened.
+template <int width>
+struct Bits {
+    uint4 part[width * sizeof(floatX) / 16];
+};
+template <>
+struct Bits<1> {
+    floatX x;
+};
+template <int width>
+__device__ inline Bits<width> load_bits(const floatX *from) {
+    Bits<width> bits;
+    if constexpr (width == 1) {
+        bits.x = from[0];
+    } else {
+        for (int i = 0; i * PACK < width; i++) { bits.part[i] = *(const uint4 *)(const void *)(from + i * PACK); }
+    }
+    return bits;
+}
+__device__ inline void vector_widen(float *to, uint4 part) { // 16 bytes of floatX
+    if constexpr (sizeof(floatX) == 4) {
+        to[0] = __uint_as_float(part.x), to[1] = __uint_as_float(part.y), to[2] = __uint_as_float(part.z), to[3] = __uint_as_float(part.w);
+    } else {
+        vector_unpack(to, part.x), vector_unpack(to + 2, part.y), vector_unpack(to + 4, part.z), vector_unpack(to + 6, part.w);
+    }
+}
+template <int width>
+__device__ inline Floats<width> unpack(Bits<width> bits) {
+    Floats<width> r;
+    if constexpr (width == 1) {
+        r.v[0] = to_float(bits.x);
+    } else {
+        for (int i = 0; i * PACK < width; i++) { vector_widen(r.v + i * PACK, bits.part[i]); }
     }
     return r;
 }
