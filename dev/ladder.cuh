@@ -68,9 +68,11 @@ static inline void *ladder_host(size_t bytes) { // freed with the shape
 }
 static inline float ladder_float(float x) { return x; }
 static inline float ladder_float(int x) { return (float)x; }
+static inline float ladder_float(uint64_t x) { return (float)x; }
 template <typename T>
 static float ladder_float(T x) { return value_float(x); }
 static inline void ladder_set(int *to, double x) { *to = (int)x; }
+static inline void ladder_set(uint64_t *to, double x) { *to = (uint64_t)x; }
 template <typename T>
 static void ladder_set(T *to, double x) { *to = value_from_float<T>((float)x); }
 template <typename T>
