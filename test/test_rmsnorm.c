@@ -119,5 +119,9 @@ int main(void) {
     test_shape(67, 33);
     test_bits(301, 96);
     test_bits(130, 1536); // more rows than one pass of the backward kernel takes
+    test_bits(35, 712);   // GPU: other numbers of values in a lane's registers, rows that do not begin on 16 bytes,
+    test_bits(35, 1801);
+    test_bits(40, 2056); // and rows too long for registers
+    test_bits(35, 2049);
     return check_report("test_rmsnorm");
 }

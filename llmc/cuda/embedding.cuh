@@ -1,4 +1,4 @@
-// CUDA body of ../embedding.h. Forward: one thread per 16 bytes. Backward: the block at the first place of a token's run in `order` owns
+// CUDA body of ../embedding.h. Forward: one thread per 16 bytes of a row. Backward: the block at the first place of a token's run in `order` owns
 // that row of the table; its threads own 16 bytes of columns each and walk the run in rising n.
 #pragma once
 #include "llmc/embedding.h"
@@ -6,9 +6,8 @@
 
 template <int width>
 __global__ void embedding_forward_kernel(floatX *out, const int *tokens, const floatX *table, int N, int C) {
-    size_t i = ((size_t)blockIdx.x * blockDim.x + threadIdx.x) * width;
-    if (i >= (size_t)N * C) { return; }
-    store<width>(out + i, load<width>(table + (size_t)tokens[i / C] * C + i % C));
+    int c = (blockIdx.x * blockDim.x + threadIdx.x) * width;
+    for (int n = blockIdx.y; n < N && c < C; n += gridDim.y) { store<width>(out + (size_t)n * C + c, load<width>(table + (size_t)tokens[n] * C + c)); }
 }
 // Eight places of `order` at a time, so that the loads of a long run do not wait for each other.
 template <int width>
@@ -39,20 +38,24 @@ __global__ void embedding_backward_kernel(float *dtable, const floatX *dout, con
     for (int k = 0; k < width; k++) { before.v[k] += sum.v[k]; }
     store<width>(to, before);
 }
+static int embedding_threads(int C, int width) { return min(256, CEIL_DIV(C, 32 * width) * 32); } // a row of 1536 bf16 channels: 192
 LLMC_C void embedding_forward(floatX *out, const int *tokens, const floatX *table, int N, int C) {
     if (N == 0) { return; }
     if (packs_fit(C, out, table)) {
-        RUN(embedding_forward_kernel<PACK>, CEIL_DIV((size_t)N * C / PACK, 256), 256, 0, out, tokens, table, N, C);
+        int threads = embedding_threads(C, PACK);
+        RUN(embedding_forward_kernel<PACK>, dim3(CEIL_DIV(C / PACK, threads), min(N, (int)GRID_ROWS)), threads, 0, out, tokens, table, N, C);
     } else {
-        RUN(embedding_forward_kernel<1>, CEIL_DIV((size_t)N * C, 256), 256, 0, out, tokens, table, N, C);
+        int threads = embedding_threads(C, 1);
+        RUN(embedding_forward_kernel<1>, dim3(CEIL_DIV(C, threads), min(N, (int)GRID_ROWS)), threads, 0, out, tokens, table, N, C);
     }
 }
 LLMC_C void embedding_backward(float *dtable, const floatX *dout, const int *tokens, const int *order, int N, int C) {
     if (N == 0) { return; }
     if (packs_fit(C, dtable, dout)) {
-        int threads = min(256, CEIL_DIV(C, 32 * PACK) * 32);
+        int threads = embedding_threads(C, PACK);
         RUN(embedding_backward_kernel<PACK>, dim3(N, CEIL_DIV(C / PACK, threads)), threads, 0, dtable, dout, tokens, order, N, C);
     } else {
-        RUN(embedding_backward_kernel<1>, dim3(N, CEIL_DIV(C, 256)), 256, 0, dtable, dout, tokens, order, N, C);
+        int threads = embedding_threads(C, 1);
+        RUN(embedding_backward_kernel<1>, dim3(N, CEIL_DIV(C, threads)), threads, 0, dtable, dout, tokens, order, N, C);
     }
 }

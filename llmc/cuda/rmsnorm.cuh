@@ -4,7 +4,7 @@
 #include "llmc/rmsnorm.h"
 #include "llmc/cuda/vector.cuh"
 
-enum { RMSNORM_THREADS = 256,
+enum { RMSNORM_THREADS = 256,    // at most
        RMSNORM_LONGEST = 2048 }; // channels of a row in registers: 64 values to a lane
 // One row of x, or of the sum of x and delta, by one warp; returns rstd. Rounds only what it stores, so every width and every caller gives a row
 // the same mathematics; the norm is that of the sum as it was stored. sum may be x: each lane reads back only what it stored itself.
@@ -37,6 +37,8 @@ __device__ inline float rmsnorm_row(floatX *out, floatX *sum, const floatX *x, c
     }
     return rstd;
 }
+// Few rows are spread over many small blocks: while decoding, a row to a multiprocessor is sooner done than eight.
+static int rmsnorm_threads(int N) { return N < 4096 ? 64 : (int)RMSNORM_THREADS; }
 // Calls launch(held) with the packs of `width` that a lane must hold for C channels, or 0.
 template <int width, typename Launch>
 static void rmsnorm_held(int C, Launch launch) {
@@ -56,8 +58,9 @@ __global__ void __launch_bounds__(RMSNORM_THREADS) rmsnorm_forward_kernel(floatX
 }
 template <int width, bool residual>
 static void rmsnorm_forward_launch(floatX *sum, floatX *out, float *rstd, const floatX *x, const floatX *delta, const floatX *weight, float eps, int N, int C) {
+    const int threads = rmsnorm_threads(N);
     rmsnorm_held<width>(C, [=](auto held) {
-        RUN((rmsnorm_forward_kernel<width, decltype(held)::value, residual>), CEIL_DIV(N, RMSNORM_THREADS / 32), RMSNORM_THREADS, 0, sum, out, rstd, x, delta, weight, eps, N, C);
+        RUN((rmsnorm_forward_kernel<width, decltype(held)::value, residual>), CEIL_DIV(N, threads / 32), threads, 0, sum, out, rstd, x, delta, weight, eps, N, C);
     });
 }
 LLMC_C void rmsnorm_forward(floatX *out, float *rstd, const floatX *x, const floatX *weight, float eps, int N, int C) {
