@@ -22,7 +22,7 @@ static floatX *random_x(const char *what, size_t count) {
 
 typedef struct {
     int S, T, N, H, KV, D, *starts;
-    float scale, *lse, *delta;
+    float scale, *lse, *scratch;
     floatX *qkv, *out, *dout, *dqkv;
     // the peer's: one head's operands, and all heads' probabilities
     floatX *q, *k, *v, *k_t, *v_t, *d, *head_out, *p, *dp, *peer_out, *peer_dqkv;
@@ -34,7 +34,7 @@ static void forward_run(void *context) {
 }
 static void backward_run(void *context) {
     Train *a = (Train *)context;
-    attention_backward(a->dqkv, a->delta, a->dout, a->qkv, a->out, a->lse, a->starts, a->S, a->scale, a->N, a->H, a->KV, a->D);
+    attention_backward(a->dqkv, a->scratch, a->dout, a->qkv, a->out, a->lse, a->starts, a->S, a->scale, a->N, a->H, a->KV, a->D);
 }
 
 // ---- the peer
@@ -142,7 +142,7 @@ static void bench_train(const char *title, int S, int T, int H, int KV, int D, d
     for (int s = 0; s <= S; s++) { a.starts[s] = s * T; }
     a.qkv = random_x("qkv", N * width), a.dqkv = random_x("dqkv", N * width), a.peer_dqkv = random_x("peer dqkv", N * width);
     a.out = random_x("out", N * H * D), a.dout = random_x("dout", N * H * D), a.peer_out = random_x("peer out", N * H * D);
-    a.lse = (float *)device_alloc("lse", N * H * sizeof(float)), a.delta = (float *)device_alloc("delta", N * H * sizeof(float));
+    a.lse = (float *)device_alloc("lse", N * H * sizeof(float)), a.scratch = (float *)device_alloc("scratch", attention_backward_scratch_floats(N, (size_t)S, (size_t)H, (size_t)KV, (size_t)D) * sizeof(float));
     floatX **operands[] = {&a.q, &a.k, &a.v, &a.k_t, &a.v_t, &a.d, &a.head_out};
     for (int i = 0; i < 7; i++) { *operands[i] = random_x("head", head); }
     a.dk = (float *)device_alloc("dk", head * sizeof(float));

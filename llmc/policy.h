@@ -31,7 +31,7 @@ typedef struct {
     floatX *dlogits;                                         // (logit_rows, V); the gradients below exist in training only
     floatX *dstream, *dnormed, *dqkv, *dqkv_raw, *dattended; // (N, C), (N, C), (N, QKV), (N, QKV), (N, H D)
     floatX *dgate_up, *dgated;                               // (N, 2F), (N, F)
-    float *attention_delta;                                  // (H, N)
+    float *attention_scratch;                                // attention_backward_scratch_floats
 } Activations;
 
 typedef struct {
@@ -115,7 +115,7 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
     a->dattended = (floatX *)memory_take(memory, phase, "activation gradients", N * HD * X);
     a->dgate_up = (floatX *)memory_take(memory, phase, "activation gradients", N * 2 * F * X);
     a->dgated = (floatX *)memory_take(memory, phase, "activation gradients", N * F * X);
-    a->attention_delta = (float *)memory_take(memory, phase, "activation gradients", N * H * sizeof(float));
+    a->attention_scratch = (float *)memory_take(memory, phase, "activation gradients", attention_backward_scratch_floats(N, (size_t)sequences, H, (size_t)c->kv_heads, (size_t)c->head_dim) * sizeof(float));
 }
 
 // The policy's own part of the memory plan: call once to count, once after memory_commit.

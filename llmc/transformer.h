@@ -102,7 +102,7 @@ static inline void block_backward(const Policy *p, const floatX *w, float *g, in
     // attention
     linear_backward(act->dattended, g + o->output, NULL, act->dstream, a->attended, w + o->output, N, H * D, C);
     device_zero(act->dqkv, row * (size_t)QKV);
-    attention_backward(act->dqkv, act->attention_delta, act->dattended, a->qkv, a->attended, a->lse, act->starts, rows->sequences,
+    attention_backward(act->dqkv, act->attention_scratch, act->dattended, a->qkv, a->attended, a->lse, act->starts, rows->sequences,
                        1.0f / sqrtf((float)D), N, H, KV, D);
     rope_backward(act->dqkv, p->rope_table, act->positions, N, H, KV, D);
     if (c->qk_norm) {

@@ -137,10 +137,8 @@ static inline void attention_block_backward(AttentionRows *rows, const floatX *k
     attention_score_gradient(rows->p + first * KV_PAGE, rows->dp + first * KV_PAGE, rows->lse + first, rows->delta + first, rows->seen + first,
                              count - first);
 }
-static inline void attention_add_row(floatX *to, const float *row, float factor, int D) {
-    for (int d = 0; d < D; d += SIMD_WIDTH) {
-        vector_store_x_part(to + d, vector_load_x_part(to + d, D - d) + vector_load(row + d) * factor, D - d);
-    }
+static inline void attention_write_row(floatX *to, const float *row, float factor, int D) {
+    for (int d = 0; d < D; d += SIMD_WIDTH) { vector_store_x_part(to + d, vector_load(row + d) * factor, D - d); }
 }
 static inline void attention_backward_queries(floatX *dqkv, float *delta, const floatX *dout, const floatX *qkv, const floatX *out,
                                               const float *lse, const AttentionShape *a, const AttentionTile *t) {
@@ -168,7 +166,7 @@ static inline void attention_backward_queries(floatX *dqkv, float *delta, const 
     }
     for (int r = 0; r < count; r++) {
         size_t n = (size_t)(t->start + t->begin + r / group), head = (size_t)(t->kv * group + r % group);
-        attention_add_row(dqkv + n * a->width + head * D, dq + r * stride, a->scale, D);
+        attention_write_row(dqkv + n * a->width + head * D, dq + r * stride, a->scale, D);
     }
 }
 static inline void attention_backward_keys(floatX *dqkv, const float *delta, const floatX *dout, const floatX *qkv, const float *lse,
@@ -199,13 +197,14 @@ static inline void attention_backward_keys(floatX *dqkv, const float *delta, con
     for (int j = t->begin; j < t->end; j++) {
         int b = (j - t->begin) / KV_PAGE, row = (j - t->begin) % KV_PAGE * stride;
         floatX *dkey = dqkv + (size_t)(t->start + j) * a->width + (size_t)(a->H + t->kv) * D;
-        attention_add_row(dkey, dkeys[b] + row, 1.0f, D); // the scale is in q
-        attention_add_row(dkey + (size_t)a->KV * D, dvalues[b] + row, 1.0f, D);
+        attention_write_row(dkey, dkeys[b] + row, 1.0f, D); // the scale is in q
+        attention_write_row(dkey + (size_t)a->KV * D, dvalues[b] + row, 1.0f, D);
     }
 }
-void attention_backward(floatX *dqkv, float *delta, const floatX *dout, const floatX *qkv, const floatX *out, const float *lse,
+void attention_backward(floatX *dqkv, float *scratch, const floatX *dout, const floatX *qkv, const floatX *out, const float *lse,
                         const int *starts, int S, float scale, int N, int H, int KV, int D) {
     AttentionShape a = attention_shape(starts, S, scale, N, H, KV, D);
+    float *delta = scratch;
     int taken_queries = 0, taken_keys = 0;
 #pragma omp parallel if ((long)N * H * D > PARALLEL_ELEMENTS)
     {
@@ -220,4 +219,5 @@ void attention_backward(floatX *dqkv, float *delta, const floatX *dout, const fl
             attention_backward_keys(dqkv, delta, dout, qkv, lse, &a, &tile);
         }
     }
+    memset(dqkv + (size_t)starts[S] * a.width, 0, (size_t)(N - starts[S]) * a.width * sizeof(floatX)); // padding
 }

@@ -1,7 +1,9 @@
-// CUDA body of ../attention.h, forward (FlashAttention-2, Dao 2023, in plain fp32): a block owns one tile of queries of one head; keys and
-// values go by in tiles, with one online-softmax update a tile.
+// CUDA body of ../attention.h, forward: on tensor cores (attention_mma.cuh) where they take the numbers, bf16 heads of 64 or 128 channels. Here
+// is the body for all else, plain fp32: a block owns one tile of queries of one head; keys and values go by in tiles, with one
+// online-softmax update a tile.
 #pragma once
 #include "llmc/attention.h"
+#include "llmc/cuda/attention_mma.cuh"
 #include "llmc/cuda/attention_tile.cuh"
 
 template <int chunks>
@@ -49,5 +51,10 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_forward_kernel(floatX 
 }
 LLMC_C void attention_forward(floatX *out, float *lse, const floatX *qkv, const int *starts, int S, float scale, int N, int H, int KV, int D) {
     if (N == 0) { return; }
+    if constexpr (sizeof(floatX) == 2) {
+        bool fits = packs_fit((size_t)D, out, qkv);
+        if (D == 128 && fits) { return attention_forward_mma<128>(out, lse, qkv, starts, S, scale, N, H, KV); }
+        if (D == 64 && fits) { return attention_forward_mma<64>(out, lse, qkv, starts, S, scale, N, H, KV); }
+    }
     ATTENTION_RUN(attention_forward_kernel, dim3(attention_tiles(N, S), H), 3 * TILE * (D | 1) + TILE * TILE, D, out, lse, qkv, starts, S, scale, N, H, KV, D);
 }

@@ -1,7 +1,9 @@
-// CUDA body of ../attention.h, backward: delta by rows; dq by tiles of queries, keys going by; dk and dv by tiles of keys, the query heads of
+// CUDA body of ../attention.h, backward: on tensor cores (attention_backward_mma.cuh) where they take the numbers, bf16 heads of 64 or 128
+// channels. Here is the body for all else, plain fp32: delta by rows; dq by tiles of queries, keys going by; dk and dv by tiles of keys, the query heads of
 // their group and their queries going by in rising order. Nobody adds into what another owns, so the bits are always the same.
 #pragma once
 #include "llmc/attention.h"
+#include "llmc/cuda/attention_backward_mma.cuh"
 #include "llmc/cuda/attention_tile.cuh"
 
 __global__ void attention_delta_kernel(float *delta, const floatX *dout, const floatX *out, int N, int H, int D) { // a warp per row and head
@@ -16,7 +18,12 @@ template <int chunks>
 __device__ static inline void attention_store_gradient(floatX *to, const float sum[chunks], int D) {
     for (int j = 0; j < chunks; j++) {
         int d = threadIdx.x % 32 + 32 * j;
-        if (d < D) { to[d] = to_floatX(to_float(to[d]) + sum[j]); }
+        if (d < D) { to[d] = to_floatX(sum[j]); }
+    }
+}
+__device__ static inline void attention_zero_gradient(floatX *to, size_t stride, int row, int N, int D) { // a tile of padding, one head
+    for (int i = threadIdx.x; i < TILE * D; i += TILE_THREADS) {
+        if (row + i / D < N) { to[(row + i / D) * stride + i % D] = to_floatX(0); }
     }
 }
 template <int chunks>
@@ -25,8 +32,8 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_dq_kernel(floatX *dqkv
     float *q_tile = (float *)(void *)dynamic_shared, *dout_tile = q_tile + TILE * pitch, *k_tile = dout_tile + TILE * pitch, *v_tile = k_tile + TILE * pitch;
     float *ds = v_tile + TILE * pitch + warp * WARP_ROWS * TILE;
     AttentionTile tile = attention_tile(blockIdx.x, starts, S, N);
-    if (tile.begin == tile.end) { return; }
     size_t stride = (size_t)(H + 2 * KV) * D;
+    if (tile.begin == tile.end) { return attention_zero_gradient(dqkv + (size_t)h * D, stride, tile.row, N, D); }
     const floatX *k = qkv + (size_t)(H + h / (H / KV)) * D, *v = k + (size_t)KV * D;
     float sum[WARP_ROWS][chunks] = {};
     int zero[WARP_ROWS] = {}, limit[WARP_ROWS], row0 = tile.row + warp * WARP_ROWS, last = min(tile.row + TILE, tile.end);
@@ -57,8 +64,11 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_dkv_kernel(floatX *dqk
     float *k_tile = (float *)(void *)dynamic_shared, *v_tile = k_tile + TILE * pitch, *q_tile = v_tile + TILE * pitch, *dout_tile = q_tile + TILE * pitch;
     float *p = dout_tile + TILE * pitch + warp * WARP_ROWS * TILE, *ds = p + TILE * TILE;
     AttentionTile tile = attention_tile(blockIdx.x, starts, S, N);
-    if (tile.begin == tile.end) { return; }
     size_t stride = (size_t)(H + 2 * KV) * D, key_head = (size_t)(H + kv) * D, value_head = key_head + (size_t)KV * D;
+    if (tile.begin == tile.end) {
+        attention_zero_gradient(dqkv + key_head, stride, tile.row, N, D);
+        return attention_zero_gradient(dqkv + value_head, stride, tile.row, N, D);
+    }
     float dk[WARP_ROWS][chunks] = {}, dv[WARP_ROWS][chunks] = {};
     int key0 = tile.row + warp * WARP_ROWS;
     attention_load(k_tile, qkv + key_head, stride, tile.row, tile.end, D, pitch);
@@ -90,10 +100,16 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_dkv_kernel(floatX *dqk
         attention_store_gradient<chunks>(dqkv + (key0 + r) * stride + value_head, dv[r], D);
     }
 }
-LLMC_C void attention_backward(floatX *dqkv, float *delta, const floatX *dout, const floatX *qkv, const floatX *out, const float *lse,
+LLMC_C void attention_backward(floatX *dqkv, float *scratch, const floatX *dout, const floatX *qkv, const floatX *out, const float *lse,
                                const int *starts, int S, float scale, int N, int H, int KV, int D) {
     if (N == 0) { return; }
+    if constexpr (sizeof(floatX) == 2) {
+        bool fits = packs_fit((size_t)D, dqkv, scratch, dout, qkv, out);
+        if (D == 128 && fits) { return attention_backward_mma<128>(dqkv, scratch, dout, qkv, out, lse, starts, S, scale, N, H, KV); }
+        if (D == 64 && fits) { return attention_backward_mma<64>(dqkv, scratch, dout, qkv, out, lse, starts, S, scale, N, H, KV); }
+    }
     int floats = 4 * TILE * (D | 1);
+    float *delta = scratch;
     RUN(attention_delta_kernel, CEIL_DIV(N * H, 8), 256, 0, delta, dout, out, N, H, D);
     ATTENTION_RUN(attention_dq_kernel, dim3(attention_tiles(N, S), H), floats + TILE * TILE, D, dqkv, dout, qkv, lse, delta, starts, S, scale, N, H, KV, D);
     ATTENTION_RUN(attention_dkv_kernel, dim3(attention_tiles(N, S), KV), floats + 2 * TILE * TILE, D, dqkv, dout, qkv, lse, delta, starts, S, scale, N, H, KV, D);

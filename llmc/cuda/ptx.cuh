@@ -50,3 +50,28 @@ __device__ static inline uint32_t pack_bf16(float low, float high) { // rounds t
         : "f"(high), "f"(low));
     return r;
 }
+__device__ static inline float exp2_approximate(float x) { // 2^x to 2 units in the last place; 2^0 = 1 exactly, 2^-inf = 0
+    float r;
+    asm("ex2.approx.ftz.f32 %0, %1;"
+        : "=f"(r)
+        : "f"(x));
+    return r;
+}
+// Between blocks: what a block's threads wrote before a barrier, then gpu_fence and an atomicAdd to a counter by one of them, another block
+// sees after load_relaxed brought the counter's new value, then gpu_fence and a barrier. It must read by __ldcg, past the first-level cache.
+__device__ static inline void gpu_fence(void) { asm volatile("fence.acq_rel.gpu;" ::
+                                                                 : "memory"); }
+__device__ static inline int load_relaxed(const int *address) {
+    int value;
+    asm volatile("ld.relaxed.gpu.global.b32 %0, [%1];"
+                 : "=r"(value)
+                 : "l"(__cvta_generic_to_global(address))
+                 : "memory");
+    return value;
+}
+// x, in a way that the compiler cannot know: what follows from it is computed where it is used and not kept in registers over a whole loop.
+__device__ static inline int opaque(int x) {
+    asm volatile(""
+                 : "+r"(x));
+    return x;
+}

@@ -166,6 +166,10 @@ static inline unsigned __float_as_uint(float f) {
 template <typename T>
 T __ldg(const T *address) { return *address; }
 template <typename T>
+T __ldcg(const T *address) { return *address; }
+template <typename T>
+void __stcg(T *address, T value) { *address = value; }
+template <typename T>
 T min(T a, T b) { return b < a ? b : a; }
 template <typename T>
 T max(T a, T b) { return a < b ? b : a; }
