@@ -1,5 +1,6 @@
 // policy: a model as a trainer holds it: its weights once, what training and generation need beside them, and where all of it lies.
 #pragma once
+#include "llmc/attention.h"
 #include "llmc/memory.h"
 #include "llmc/microbatch.h"
 #include "llmc/parameters.h"
@@ -113,9 +114,11 @@ static inline void activations_layout(Activations *a, const Policy *policy, Memo
     a->dqkv = (floatX *)memory_take(memory, phase, "activation gradients", N * QKV * X);
     a->dqkv_raw = c->qk_norm ? (floatX *)memory_take(memory, phase, "activation gradients", N * QKV * X) : a->dqkv;
     a->dattended = (floatX *)memory_take(memory, phase, "activation gradients", N * HD * X);
-    a->dgate_up = (floatX *)memory_take(memory, phase, "activation gradients", N * 2 * F * X);
+    // the feed-forward half has gone backward when attention does, so its gradients make room for attention's scratch
+    const size_t scratch = attention_backward_scratch_floats(N, (size_t)sequences, H, KV, (size_t)c->head_dim) * sizeof(float);
+    a->dgate_up = (floatX *)memory_take(memory, phase, "activation gradients", scratch > N * 2 * F * X ? scratch : N * 2 * F * X);
+    a->attention_scratch = (float *)(void *)a->dgate_up;
     a->dgated = (floatX *)memory_take(memory, phase, "activation gradients", N * F * X);
-    a->attention_scratch = (float *)memory_take(memory, phase, "activation gradients", attention_backward_scratch_floats(N, (size_t)sequences, H, (size_t)c->kv_heads, (size_t)c->head_dim) * sizeof(float));
 }
 
 // The policy's own part of the memory plan: call once to count, once after memory_commit.
