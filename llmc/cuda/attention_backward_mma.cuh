@@ -66,9 +66,9 @@ __global__ void __launch_bounds__(256) attention_rows_mma_kernel(floatX *dqkv, A
     }
 }
 
-// A warp's sums of 32 rows (those < present), and their share in fp32 memory; there a thread's 4 values of two neighbouring tiles lie together.
+// A warp's sums of 32 rows (those < present) in fp32 memory; there a thread's 4 values of two neighbouring tiles lie together.
 template <int tiles>
-__device__ static inline void partial_add(float d[2][tiles][4], const float *from, int stride, int present, int lane) {
+__device__ static inline void partial_load(float d[2][tiles][4], const float *from, int stride, int present, int lane) {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         int row = i * 8 + lane / 4;
@@ -77,7 +77,7 @@ __device__ static inline void partial_add(float d[2][tiles][4], const float *fro
             for (int n = 0; n < tiles; n += 2) {
                 float4 v = __ldcg((const float4 *)(const void *)(from + (size_t)row * stride + n * 8 + lane % 4 * 4));
                 float *low = d[i / 2][n] + i % 2 * 2, *high = d[i / 2][n + 1] + i % 2 * 2;
-                low[0] += v.x, low[1] += v.y, high[0] += v.z, high[1] += v.w;
+                low[0] = v.x, low[1] = v.y, high[0] = v.z, high[1] = v.w;
             }
         }
     }
@@ -212,29 +212,41 @@ __device__ static inline void attention_queries_mma(float dq[2][D / 32][4], cons
 struct AttentionKeys {
     AttentionUnit unit;
     int kv, tile, first, last; // its key/value head; its tile of keys; its tiles of queries first .. last - 1
+    int head, heads_end;       // its group of query heads
     int slot, length;          // of its sequence: first slot, rows
     int turn;                  // of its chunk among those that add to its dk and dv
     bool complete;             // no chunk comes after it
 };
-__device__ static inline AttentionKeys attention_keys(int *ticket, const int *starts, int S, int N, int KV) { // by one warp
+__device__ static inline AttentionKeys attention_keys(int *ticket, const int *starts, int S, int N, int H, int KV) { // by one warp
     int number = 0;
     if (threadIdx.x == 0) { number = atomicAdd(ticket, 1); }
     number = __shfl_sync(ALL_LANES, number, 0);
     AttentionUnit u = attention_find(number / KV, true, starts, S, N, BACKWARD_KEYS, AttentionKeyUnits());
     int length = u.end - u.begin, tiles = CEIL_DIV(length, (int)BACKWARD_KEYS), chunk = u.level / BACKWARD_CHUNK + u.chain, key_tiles = min(BACKWARD_CHUNK * (chunk + 1), tiles);
-    int tile = key_tiles - 1 - u.level;
-    return {u, number % KV, tile, 2 * max(tile, BACKWARD_CHUNK * chunk), min(2 * BACKWARD_CHUNK * (chunk + 1), CEIL_DIV(length, (int)BACKWARD_QUERIES)),
-            u.begin / BACKWARD_QUERIES + u.sequence, length, chunk - tile / BACKWARD_CHUNK, chunk == (tiles - 1) / BACKWARD_CHUNK};
+    int tile = key_tiles - 1 - u.level, kv = number % KV, group = H / KV;
+    return {u, kv, tile, 2 * max(tile, BACKWARD_CHUNK * chunk), min(2 * BACKWARD_CHUNK * (chunk + 1), CEIL_DIV(length, (int)BACKWARD_QUERIES)),
+            kv * group, (kv + 1) * group, u.begin / BACKWARD_QUERIES + u.sequence, length, chunk - tile / BACKWARD_CHUNK, chunk == (tiles - 1) / BACKWARD_CHUNK};
+}
+// By one thread: the step before that of tile i and head h is done, the next block's turn has come.
+__device__ static inline void attention_pass(const AttentionBackward &b, const AttentionKeys &own, int i, int h) {
+    int before = i > own.first ? i - 1 : own.last - 1 - b.slots; // the same tile of the head before lies `slots` back
+    atomicAdd(b.dq_turn + h * b.slots + own.slot + before, 1);
 }
 // The block's dk and dv: added to those of the chunks before, then left for the next chunk or, when complete, written in whole rows.
 template <int D>
 __device__ static inline void attention_keys_write(floatX *dqkv, float *partial, float dk[2][D / 16][4], float dv[2][D / 16][4], floatX *dk_tile, floatX *dv_tile, const AttentionKeys &own, float scale, int H, int KV) {
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = own.tile * BACKWARD_KEYS, row0 = warp / 2 * 32, present = own.unit.end - own.unit.begin - first;
+    int thread = thread_again() % BACKWARD_THREADS, warp = thread / 32, lane = thread % 32, first = own.tile * BACKWARD_KEYS, row0 = warp / 2 * 32, present = own.unit.end - own.unit.begin - first;
     size_t row = (size_t)own.unit.begin + first;
     float *sums = partial + ((row + row0) * 2 * KV + own.kv) * D + warp % 2 * (D / 2);
-    if (own.turn > 0) {
-        partial_add<D / 16>(dk, sums, 2 * KV * D, present - row0, lane);
-        partial_add<D / 16>(dv, sums + KV * D, 2 * KV * D, present - row0, lane);
+    for (int which = 0; own.turn > 0 && which < 2; which++) {
+        float before[2][D / 16][4] = {};
+        partial_load<D / 16>(before, sums + which * KV * D, 2 * KV * D, present - row0, lane);
+#pragma unroll
+        for (int i = 0; i < D / 2; i++) {
+            float sum = before[i / (D / 4)][i / 4 % (D / 16)][i % 4];
+            dk[i / (D / 4)][i / 4 % (D / 16)][i % 4] += which == 0 ? sum : 0.0f;
+            dv[i / (D / 4)][i / 4 % (D / 16)][i % 4] += which == 1 ? sum : 0.0f;
+        }
     }
     if (!own.complete) {
         partial_store<D / 16>(sums, dk, 2 * KV * D, present - row0, lane);
@@ -248,8 +260,8 @@ __device__ static inline void attention_keys_write(floatX *dqkv, float *partial,
     __syncthreads();
     int stride = (H + 2 * KV) * D;
     floatX *to = dqkv + row * stride + (H + own.kv) * D;
-    tile_write<BACKWARD_KEYS, D, BACKWARD_THREADS>(to, stride, dk_tile, 0, present, threadIdx.x);
-    tile_write<BACKWARD_KEYS, D, BACKWARD_THREADS>(to + KV * D, stride, dv_tile, 0, present, threadIdx.x);
+    tile_write<BACKWARD_KEYS, D, BACKWARD_THREADS>(to, stride, dk_tile, 0, present, thread);
+    tile_write<BACKWARD_KEYS, D, BACKWARD_THREADS>(to + KV * D, stride, dv_tile, 0, present, thread);
 }
 template <int D>
 __global__ void __launch_bounds__(BACKWARD_THREADS, 1) attention_backward_mma_kernel(floatX *dqkv, AttentionBackward b, const floatX *dout, const floatX *qkv, const int *starts, int S, float scale, int N, int H, int KV) {
@@ -258,70 +270,75 @@ __global__ void __launch_bounds__(BACKWARD_THREADS, 1) attention_backward_mma_ke
     floatX *p_tile = dout_tiles + 2 * query_values, *ds_tile = p_tile + BACKWARD_QUERIES * BACKWARD_KEYS;
     float2 *row_tiles = (float2 *)(void *)(ds_tile + BACKWARD_QUERIES * BACKWARD_KEYS);
     __shared__ AttentionKeys own;
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, stride = (H + 2 * KV) * D, group = H / KV;
+    int lane = threadIdx.x % 32, stride = (H + 2 * KV) * D;
     if (threadIdx.x < 32) {
-        AttentionKeys found = attention_keys(b.ticket, starts, S, N, KV);
+        AttentionKeys found = attention_keys(b.ticket, starts, S, N, H, KV);
         if (lane == 0) { own = found; }
     }
     __syncthreads();
     if (own.unit.beyond >= 0) { return; }
     auto load_queries = [&](int i, int h, int buffer) { // tile i of head h
-        int row = i * BACKWARD_QUERIES, thread = opaque(threadIdx.x);
+        int row = i * BACKWARD_QUERIES, thread = thread_again() % BACKWARD_THREADS;
         size_t at = (size_t)(own.unit.begin + row);
         tile_load<BACKWARD_QUERIES, D, BACKWARD_THREADS>(q_tiles + buffer * query_values, qkv + at * stride + h * D, stride, own.length - row, thread);
         tile_load<BACKWARD_QUERIES, D, BACKWARD_THREADS>(dout_tiles + buffer * query_values, dout + (at * H + h) * D, H * D, own.length - row, thread);
         if (thread < BACKWARD_QUERIES / 2) { cp_async_16(row_tiles + buffer * BACKWARD_QUERIES + thread * 2, b.rows + ((size_t)h * b.slots + own.slot + i) * BACKWARD_QUERIES + thread * 2, 16); }
     };
+    auto own_queries = [&](int i, int h, int width) { // where this warp's part of dq begins in rows of `width` values
+        int thread = thread_again() % BACKWARD_THREADS;
+        return ((size_t)own.unit.begin + i * BACKWARD_QUERIES + thread / 128 * 32) * width + h * D + thread / 32 % 4 * (D / 4);
+    };
+    auto own_present = [&](int i) { return own.length - i * BACKWARD_QUERIES - (int)(thread_again() % BACKWARD_THREADS / 128 * 32); };
     {
         const floatX *key = qkv + ((size_t)own.unit.begin + own.tile * BACKWARD_KEYS) * stride + (H + own.kv) * D;
         tile_load<BACKWARD_KEYS, D, BACKWARD_THREADS>(k_tile, key, stride, own.length - own.tile * BACKWARD_KEYS, threadIdx.x);
         tile_load<BACKWARD_KEYS, D, BACKWARD_THREADS>(v_tile, key + KV * D, stride, own.length - own.tile * BACKWARD_KEYS, threadIdx.x);
-        load_queries(own.first, own.kv * group, 0);
+        load_queries(own.first, own.head, 0);
         cp_async_commit();
     }
     float dk[2][D / 16][4] = {}, dv[2][D / 16][4] = {};
-    int i = own.first, h = own.kv * group, buffer = 0; // this step's tile of queries and head
-    int passed = -1;                                   // the counter of the step before, to be raised
-    while (h < (own.kv + 1) * group) {
-        int turn = i / 2 - own.tile, seen = 0, counter = h * b.slots + own.slot + i;
-        int next = i + 1 < own.last ? i + 1 : own.first, next_h = i + 1 < own.last ? h : h + 1;
+    int i = own.first, h = own.head; // this step's tile of queries and head
+    while (h < own.heads_end) {
+        int seen = 0, buffer = (i - own.first + (h - own.head) * (own.last - own.first)) % 2; // number of the step, modulo 2
         cp_async_wait<0>();
         __syncthreads(); // this step's queries are there; everyone is done with the step before
-        if (next_h < (own.kv + 1) * group) { load_queries(next, next_h, buffer ^ 1); }
+        if (i + 1 < own.last) {
+            load_queries(i + 1, h, buffer ^ 1);
+        } else if (h + 1 < own.heads_end) {
+            load_queries(own.first, h + 1, buffer ^ 1);
+        }
         cp_async_commit();
-        if (threadIdx.x == 0) { seen = load_relaxed(b.dq_turn + counter); } // early: it is needed when the probabilities are done
+        if (threadIdx.x == 0) { seen = load_relaxed(b.dq_turn + h * b.slots + own.slot + i); } // early: it is needed when the probabilities are done
         const floatX *q_tile = q_tiles + buffer * query_values, *dout_tile = dout_tiles + buffer * query_values;
-        attention_probabilities_mma<D>(p_tile, ds_tile, q_tile, dout_tile, k_tile, v_tile, row_tiles + buffer * BACKWARD_QUERIES, scale * LOG2_E,
-                                       i * BACKWARD_QUERIES - own.tile * BACKWARD_KEYS, opaque(threadIdx.x));
+        attention_probabilities_mma<D>(p_tile, ds_tile, q_tile, dout_tile, k_tile, v_tile, row_tiles + buffer * BACKWARD_QUERIES, scale,
+                                       i * BACKWARD_QUERIES - own.tile * BACKWARD_KEYS, thread_again() % BACKWARD_THREADS);
         if (threadIdx.x == 0) {
             gpu_fence(); // the sums of the step before, stored by all before the barrier above, and what `seen` tells of
-            if (passed >= 0) { atomicAdd(b.dq_turn + passed, 1); }
-            turn_wait(b.dq_turn + counter, seen, turn);
+            if (h > own.head || i > own.first) { attention_pass(b, own, i, h); }
+            turn_wait(b.dq_turn + h * b.slots + own.slot + i, seen, i / 2 - own.tile);
         }
         __syncthreads(); // p and ds are there; it is this block's turn
-        int row = i * BACKWARD_QUERIES + warp / 4 * 32, present = own.length - row;
-        float dq[2][D / 32][4] = {}, *sums = b.dq + (((size_t)own.unit.begin + row) * H + h) * D + warp % 4 * (D / 4);
-        if (turn > 0) { partial_add<D / 32>(dq, sums, H * D, present, lane); } // asked for now, needed after two products
-        attention_keys_mma<D>(dv, p_tile, dout_tile, opaque(threadIdx.x));
-        attention_keys_mma<D>(dk, ds_tile, q_tile, opaque(threadIdx.x));
-        attention_queries_mma<D>(dq, ds_tile, k_tile, opaque(threadIdx.x));
+        float dq[2][D / 32][4] = {};
+        if (i / 2 > own.tile) { partial_load<D / 32>(dq, b.dq + own_queries(i, h, H * D), H * D, own_present(i), thread_again() % 32); } // needed after two products
+        attention_keys_mma<D>(dv, p_tile, dout_tile, thread_again() % BACKWARD_THREADS);
+        attention_keys_mma<D>(dk, ds_tile, q_tile, thread_again() % BACKWARD_THREADS);
+        attention_queries_mma<D>(dq, ds_tile, k_tile, thread_again() % BACKWARD_THREADS);
         if (own.tile > 0) {
-            partial_store<D / 32>(sums, dq, H * D, present, lane);
+            partial_store<D / 32>(b.dq + own_queries(i, h, H * D), dq, H * D, own_present(i), thread_again() % 32);
         } else {
-            gradient_write<D / 32>(dqkv + ((size_t)own.unit.begin + row) * stride + h * D + warp % 4 * (D / 4), dq, scale, stride, present, lane);
+            gradient_write<D / 32>(dqkv + own_queries(i, h, stride), dq, scale * LN_2, stride, own_present(i), thread_again() % 32);
         }
-        passed = own.tile > 0 ? counter : -1;
-        i = next, h = next_h, buffer ^= 1;
+        h += i + 1 == own.last, i = i + 1 == own.last ? own.first : i + 1;
     }
     __syncthreads(); // everyone's sums are stored, everyone is done with the tiles
     const int *turns = b.dkv_turn + (size_t)own.kv * b.slots + own.slot + 2 * own.tile;
     if (threadIdx.x == 0) {
         gpu_fence();
-        if (passed >= 0) { atomicAdd(b.dq_turn + passed, 1); }
+        attention_pass(b, own, i, h);
         turn_wait(turns, 0, own.turn);
     }
     __syncthreads();
-    attention_keys_write<D>(dqkv, b.dkv, dk, dv, k_tile, v_tile, own, scale, H, KV);
+    attention_keys_write<D>(dqkv, b.dkv, dk, dv, k_tile, v_tile, own, scale * LN_2, H, KV);
     if (own.complete) { return; }
     __syncthreads(); // everyone's sums are stored
     if (threadIdx.x == 0) {
@@ -337,5 +354,5 @@ static void attention_backward_mma(floatX *dqkv, float *scratch, const floatX *d
     cudaCheck(cudaFuncSetAttribute(attention_backward_mma_kernel<D>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
     device_zero(b.ticket, (1 + (size_t)(H + KV) * b.slots) * sizeof(int));
     RUN(attention_rows_mma_kernel<D>, b.slots, 256, 0, dqkv, b, dout, out, lse, starts, S, N, H, KV);
-    if (units > 0) { RUN(attention_backward_mma_kernel<D>, units * KV, BACKWARD_THREADS, bytes, dqkv, b, dout, qkv, starts, S, scale, N, H, KV); }
+    if (units > 0) { RUN(attention_backward_mma_kernel<D>, units * KV, BACKWARD_THREADS, bytes, dqkv, b, dout, qkv, starts, S, scale * LOG2_E, N, H, KV); }
 }

@@ -121,20 +121,20 @@ __global__ void __launch_bounds__(MMA_THREADS, 2) attention_forward_mma_kernel(f
     for (int behind = keys; behind > 0; behind -= MMA_KEYS) { // keys from this tile on
         cp_async_wait<0>();
         __syncthreads(); // these keys are there; everyone is done with the values before
-        tile_load<MMA_KEYS, D, MMA_THREADS>(v_tile, k + KV * D, stride, behind, opaque(threadIdx.x));
+        tile_load<MMA_KEYS, D, MMA_THREADS>(v_tile, k + KV * D, stride, behind, (int)opaque(threadIdx.x));
         cp_async_commit();
         float s[2][MMA_KEYS / 8][4] = {};
-        attention_scores_mma<D>(s, q_tile, k_tile, warp_row, opaque(lane));
+        attention_scores_mma<D>(s, q_tile, k_tile, warp_row, (int)opaque(lane));
         cp_async_wait<0>();
         __syncthreads(); // these values are there; everyone is done with the keys
         k += (size_t)MMA_KEYS * stride;
-        if (behind > MMA_KEYS) { tile_load<MMA_KEYS, D, MMA_THREADS>(k_tile, k, stride, behind - MMA_KEYS, opaque(threadIdx.x)); }
+        if (behind > MMA_KEYS) { tile_load<MMA_KEYS, D, MMA_THREADS>(k_tile, k, stride, behind - MMA_KEYS, (int)opaque(threadIdx.x)); }
         cp_async_commit();
         uint32_t p[2][MMA_KEYS / 16][4];
         int key0 = keys - behind;
         if (key0 + MMA_KEYS > first + 1) { attention_mask_mma(s, first, key0); }
         attention_softmax_mma<D / 8>(p, s, o, best, total, scale);
-        attention_add_mma<D>(o, p, v_tile, opaque(lane));
+        attention_add_mma<D>(o, p, v_tile, (int)opaque(lane));
     }
     h = opaque(blockIdx.x) % H;
     int end = unit.end - unit.begin, begin = unit.level * MMA_QUERIES;

@@ -67,7 +67,7 @@ __device__ static inline void tile_load(floatX *tile, const floatX *from, int st
     constexpr int chunks = width / 8, step = threads / chunks;
     static_assert(threads % chunks == 0 && rows % step == 0 && step % 8 == 0, "every thread copies the same chunk of some rows, 8 apart");
     int row = thread / chunks, chunk = thread % chunks;
-    stride = opaque(stride); // its multiples would fill the registers
+    stride = (int)opaque((unsigned)stride); // its multiples would fill the registers
     tile += tile_at<width>(row, chunk), from += (size_t)row * stride + chunk * 8;
 #pragma unroll
     for (int i = 0; i < rows / step; i++) { cp_async_16(tile + i * step * width, from + (size_t)i * step * stride, row + i * step < present ? 16 : 0); }

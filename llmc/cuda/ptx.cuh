@@ -70,8 +70,15 @@ __device__ static inline int load_relaxed(const int *address) {
     return value;
 }
 // x, in a way that the compiler cannot know: what follows from it is computed where it is used and not kept in registers over a whole loop.
-__device__ static inline int opaque(int x) {
+__device__ static inline unsigned opaque(unsigned x) {
     asm volatile(""
                  : "+r"(x));
+    return x;
+}
+// threadIdx.x read anew, for the same reason.
+__device__ static inline unsigned thread_again(void) {
+    unsigned x;
+    asm volatile("mov.u32 %0, %%tid.x;"
+                 : "=r"(x));
     return x;
 }
