@@ -167,16 +167,17 @@ static void bench_train(const char *title, int S, int T, int H, int KV, int D, d
 
 // ---- decoding
 typedef struct {
-    int B, H, KV, D, max_pages, *tables, *lengths, *slots;
+    int B, H, KV, D, max_pages, *tables, *lengths, *slots, *positions, *plan;
     floatX *out, *qkv, *cache;
+    float *scratch, *table;
 } Decode;
 static void decode_run(void *context) {
     Decode *a = (Decode *)context;
-    attention_decode(a->out, a->qkv, a->cache, a->tables, a->lengths, a->max_pages, 0.1f, a->B, a->H, a->KV, a->D);
+    attention_decode(a->out, a->plan, a->scratch, a->qkv, a->cache, a->tables, a->lengths, a->max_pages, 0.1f, a->B, a->H, a->KV, a->D);
 }
 static void cache_write_run(void *context) {
     Decode *a = (Decode *)context;
-    kv_cache_write(a->cache, a->qkv, a->slots, a->B, a->H, a->KV, a->D);
+    rope_cache_forward(a->qkv, a->cache, a->table, a->positions, a->slots, a->B, a->H, a->KV, a->D);
 }
 static void bench_decode(const char *title, int B, int length, int H, int KV, int D, double read) {
     Decode a = {.B = B, .H = H, .KV = KV, .D = D, .max_pages = (length + KV_PAGE - 1) / KV_PAGE};
@@ -185,13 +186,18 @@ static void bench_decode(const char *title, int B, int length, int H, int KV, in
     a.qkv = random_x("qkv", (size_t)B * (H + 2 * KV) * D), a.out = random_x("out", (size_t)B * H * D);
     a.tables = (int *)device_alloc("tables", (size_t)pages * sizeof(int));
     a.lengths = (int *)device_alloc("lengths", (size_t)B * sizeof(int)), a.slots = (int *)device_alloc("slots", (size_t)B * sizeof(int));
+    a.positions = (int *)device_alloc("positions", (size_t)B * sizeof(int)), a.table = (float *)device_alloc("table", (size_t)D * sizeof(float));
+    for (int d = 0; d < D; d++) { a.table[d] = (float)(1 - d % 2); } // no rotation
+    const int chunks = attention_decode_chunks(B, length, 0, pages);
+    a.plan = (int *)device_alloc("plan", attention_decode_plan_bytes(chunks, H, KV)), a.scratch = (float *)device_alloc("scratch", attention_decode_scratch_bytes(chunks, H, D));
     for (int i = 0; i < pages; i++) { a.tables[i] = i % B * a.max_pages + i / B; } // sequences' pages interleave, as they do after a while
     for (int b = 0; b < B; b++) { a.lengths[b] = length, a.slots[b] = a.tables[b * a.max_pages + a.max_pages - 1] * KV_PAGE + (length - 1) % KV_PAGE; }
+    attention_decode_plan(a.plan, a.tables, a.lengths, a.max_pages, B, H, KV);
     double bytes = (double)B * length * 2 * KV * D * sizeof(floatX);
     char name[96];
     snprintf(name, sizeof(name), "%s " FLOATX_NAME " decode attention B=%d, length %d, %d/%d heads of %d", title, B, length, H, KV, D);
     bench_row(name, bytes / bench_seconds(decode_run, &a), 0, read, 1e9, "GB/s");
-    printf("  %.1f us a call, and %.1f us to write the new keys and values\n", 1e6 * bench_seconds(decode_run, &a), 1e6 * bench_seconds(cache_write_run, &a));
+    printf("  %.1f us a call, and %.1f us to rotate and write the new keys and values\n", 1e6 * bench_seconds(decode_run, &a), 1e6 * bench_seconds(cache_write_run, &a));
     device_shutdown();
 }
 

@@ -39,8 +39,10 @@ typedef struct {
     Activations act;
     floatX *cache;
     int *slots, *page_table, *lengths, *counters, *drawn; // device (rows), page_table (max_sequences, max_pages)
-    uint64_t *keys;                                       // device (max_sequences)
-    float *drawn_logprob;                                 // device (max_sequences)
+    int *decode_plan;                                     // device: attention_decode's, as decode_scratch
+    float *decode_scratch;
+    uint64_t *keys;       // device (max_sequences)
+    float *drawn_logprob; // device (max_sequences)
     struct {
         int *tokens, *positions, *slots, *page_table, *lengths, *counters;
         uint64_t *keys;
@@ -95,6 +97,9 @@ static inline void rollout_layout(RolloutEngine *e, const Policy *p, Memory *mem
     e->cache = (floatX *)memory_take(memory, MEMORY_GENERATE, "KV cache", (size_t)e->pages * page_bytes * (size_t)c->layers);
     e->slots = (int *)memory_take(memory, MEMORY_GENERATE, "row inputs", sizeof(int) * (size_t)rows);
     e->page_table = (int *)memory_take(memory, MEMORY_GENERATE, "page tables", sizeof(int) * (size_t)B * (size_t)e->max_pages);
+    const int chunks = attention_decode_chunks(B, sizes->max_positions, sizes->max_prompt, e->pages);
+    e->decode_plan = (int *)memory_take(memory, MEMORY_GENERATE, "decode attention", attention_decode_plan_bytes(chunks, c->heads, c->kv_heads));
+    e->decode_scratch = (float *)memory_take(memory, MEMORY_GENERATE, "decode attention", attention_decode_scratch_bytes(chunks, c->heads, c->head_dim));
     int **integers[] = {&e->lengths, &e->counters, &e->drawn};
     for (int i = 0; i < 3; i++) { *integers[i] = (int *)memory_take(memory, MEMORY_GENERATE, "row inputs", sizeof(int) * (size_t)B); }
     e->keys = (uint64_t *)memory_take(memory, MEMORY_GENERATE, "row inputs", sizeof(uint64_t) * (size_t)B);
@@ -295,7 +300,8 @@ static inline void rollout_send_inputs(RolloutEngine *e, const Samples *samples)
 // One step: a token for every row, and the inputs of the next step.
 static inline void rollout_decode_ops(RolloutEngine *e, const Policy *p, const RolloutOptions *options) {
     const int B = e->width, C = p->config.hidden, V = p->logit_stride;
-    RowContext rows = {.N = B, .cache = e->cache, .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots, .page_table = e->page_table, .lengths = e->lengths, .max_pages = e->max_pages};
+    RowContext rows = {.N = B, .cache = e->cache, .cache_layer_elements = (size_t)e->pages * e->page_elements, .slots = e->slots, .page_table = e->page_table, .lengths = e->lengths, .max_pages = e->max_pages, .decode_plan = e->decode_plan, .decode_scratch = e->decode_scratch};
+    attention_decode_plan(e->decode_plan, e->page_table, e->lengths, e->max_pages, B, p->config.heads, p->config.kv_heads);
     transformer_forward(p, p->weights, &e->act, &rows);
     for (int r = 0; r < B; r += e->act.logit_rows) {
         int chunk = B - r < e->act.logit_rows ? B - r : e->act.logit_rows;

@@ -24,6 +24,8 @@ typedef struct {
     const int *page_table; // (N, max_pages)
     const int *lengths;    // (N)
     int max_pages;
+    int *decode_plan;      // attention_decode_plan of these page tables and lengths
+    float *decode_scratch; // attention_decode_scratch_bytes
 } RowContext;
 
 // First half of a block: a->mid = a->input + attention(a->input_normed), and its norm.
@@ -35,11 +37,14 @@ static inline void block_attention(const Policy *p, const floatX *w, int l, cons
     const float scale = 1.0f / sqrtf((float)D);
     linear_forward(a->qkv_raw, a->input_normed, w + o->qkv, c->qkv_bias ? w + o->qkv_bias : NULL, N, C, policy_qkv_width(c));
     if (c->qk_norm) { qk_norm_forward(a->qkv, a->qk_rstd, a->qkv_raw, w + o->q_norm, w + o->k_norm, c->rms_eps, N, H, KV, D); }
-    rope_forward(a->qkv, p->rope_table, act->positions, N, H, KV, D);
     floatX *cache = rows->cache ? rows->cache + (size_t)l * rows->cache_layer_elements : NULL;
-    if (cache) { kv_cache_write(cache, a->qkv, rows->slots, N, H, KV, D); }
+    if (cache) {
+        rope_cache_forward(a->qkv, cache, p->rope_table, act->positions, rows->slots, N, H, KV, D);
+    } else {
+        rope_forward(a->qkv, p->rope_table, act->positions, N, H, KV, D);
+    }
     if (rows->page_table) {
-        attention_decode(a->attended, a->qkv, cache, rows->page_table, rows->lengths, rows->max_pages, scale, N, H, KV, D);
+        attention_decode(a->attended, rows->decode_plan, rows->decode_scratch, a->qkv, cache, rows->page_table, rows->lengths, rows->max_pages, scale, N, H, KV, D);
     } else {
         attention_forward(a->attended, a->lse, a->qkv, act->starts, rows->sequences, scale, N, H, KV, D);
     }

@@ -2,8 +2,10 @@
 // A page holds, for each key/value head in turn, a block as attention_block.h reads it: keys (D, KV_PAGE), then values (KV_PAGE, D).
 #pragma once
 #include "llmc/cpu/attention_block.h"
+#include "llmc/cpu/rope.h"
 
-void kv_cache_write(floatX *cache, const floatX *qkv, const int *slots, int N, int H, int KV, int D) {
+void rope_cache_forward(floatX *qkv, floatX *cache, const float *table, const int *positions, const int *slots, int N, int H, int KV, int D) {
+    rope_forward(qkv, table, positions, N, H, KV, D);
 #pragma omp parallel for if (N > 64)
     for (int n = 0; n < N; n++) {
         if (slots[n] < 0) { continue; }
@@ -51,8 +53,13 @@ static inline void attention_decode_heads(floatX *out, const floatX *query, int 
     }
     for (int r = 0; r < heads; r++) { attention_store_row(out + (size_t)r * D, o + r * stride, vector_sum(l[r]), D); }
 }
-void attention_decode(floatX *out, const floatX *qkv, const floatX *cache, const int *page_table, const int *lengths,
+// The sequences are tasks enough for the cores of a processor: nothing is split, so nothing is planned.
+void attention_decode_plan(int *plan, const int *page_table, const int *lengths, int max_pages, int B, int H, int KV) {
+    (void)plan, (void)page_table, (void)lengths, (void)max_pages, (void)B, (void)H, (void)KV;
+}
+void attention_decode(floatX *out, int *plan, float *scratch, const floatX *qkv, const floatX *cache, const int *page_table, const int *lengths,
                       int max_pages, float scale, int B, int H, int KV, int D) {
+    (void)plan, (void)scratch;
     assert(D <= HEAD_MAX);
     int group = H / KV, parts = (group + ROW_TILE - 1) / ROW_TILE, tasks = B * KV * parts;
     int chunk = tasks / (16 * omp_get_max_threads()) + 1;
