@@ -25,21 +25,28 @@ static floatX *device_nan(const char *what, size_t bytes) {
 }
 static int *device_ints(const int *host, int count) { return (int *)device_array("ints", host, (size_t)count * sizeof(int)); }
 // Keys and values into the cache, left as they are: the rotation is by angle 0.
+enum { MOST_ROWS = 4096,
+       MOST_CHANNELS = 128 };
+static float *unrotated;   // device: one position's cosines and sines
+static int *position_zero; // device (MOST_ROWS)
 static void cache_write(floatX *cache, floatX *qkv, const int *device_slots, int N, int H, int KV, int D) {
-    float *table = (float *)host_alloc((size_t)D * sizeof(float));
-    for (int d = 0; d < D; d++) { table[d] = (float)(1 - d % 2); }
-    int *positions = (int *)device_alloc("positions", (size_t)N * sizeof(int));
-    rope_cache_forward(qkv, cache, (const float *)device_array("table", table, (size_t)D * sizeof(float)), positions, device_slots, N, H, KV, D);
-    free(table);
+    assert(N <= MOST_ROWS && D <= MOST_CHANNELS);
+    rope_cache_forward(qkv, cache, unrotated, position_zero, device_slots, N, H, KV, D);
 }
-// Plan and attention with exactly the memory that the header asks for.
-static void decode(floatX *out, const floatX *qkv, const floatX *cache, const int *tables, const int *lengths, int max_pages, int chunks,
+// Exactly the memory that the header asks for.
+typedef struct {
+    int *plan;
+    float *scratch;
+} Room;
+static Room room_for(int chunks, int H, int KV, int D) {
+    return (Room){(int *)device_alloc("plan", attention_decode_plan_bytes(chunks, H, KV)), (float *)device_nan("scratch", attention_decode_scratch_bytes(chunks, H, D))};
+}
+static void decode(floatX *out, Room room, const floatX *qkv, const floatX *cache, const int *tables, const int *lengths, int max_pages,
                    float scale, int B, int H, int KV, int D) {
-    int *plan = (int *)device_alloc("plan", attention_decode_plan_bytes(chunks, H, KV));
-    float *scratch = (float *)device_nan("scratch", attention_decode_scratch_bytes(chunks, H, D));
-    attention_decode_plan(plan, tables, lengths, max_pages, B, H, KV);
-    for (int layer = 0; layer < 2; layer++) { // a plan serves more than one layer
-        attention_decode(out, plan, scratch, qkv, cache, tables, lengths, max_pages, scale, B, H, KV, D);
+    const int layers = max_pages > DECODE_CHUNK_PAGES ? 2 : 1; // a plan serves every layer; what a layer counts in it comes from several chunks
+    attention_decode_plan(room.plan, tables, lengths, max_pages, B, H, KV);
+    for (int layer = 0; layer < layers; layer++) {
+        attention_decode(out, room.plan, room.scratch, qkv, cache, tables, lengths, max_pages, scale, B, H, KV, D);
     }
 }
 // On the CPU the very bits. Elsewhere the two sum in other orders: scores are a few fp32 roundings of themselves apart, bf16 results one more (2^-8).
@@ -65,7 +72,7 @@ static bool same_rows(const floatX *device_a, const floatX *device_b, int count)
 
 // One sequence, decoded token by token alone, then all its lengths as one batch over the same pages.
 static void test_every_length(int H, int KV, int D, float amplitude) {
-    const int every = check_on_emulator() ? 33 : 7; // lengths for which the forward pass is run over just them
+    const int every = check_on_emulator() ? LENGTH - 1 : 7; // lengths for which the forward pass is run over just them
     largest_score = (double)(amplitude * amplitude);
     int width = (H + 2 * KV) * D, order[PAGES] = {3, 0, 2, 1}, slots[LENGTH], starts[2] = {0, LENGTH};
     int lengths[LENGTH + 1], tables[(LENGTH + 1) * PAGES];
@@ -79,6 +86,7 @@ static void test_every_length(int H, int KV, int D, float amplitude) {
     }
     int *device_slots = device_ints(slots, LENGTH), *device_lengths = device_ints(lengths, LENGTH + 1);
     int *device_tables = device_ints(tables, (LENGTH + 1) * PAGES);
+    Room room = room_for(attention_decode_chunks(LENGTH + 1, LENGTH, LENGTH, PAGES), H, KV, D);
     for (int i = 0; i < LENGTH; i++) {
         int prefix[2] = {0, i + 1};
         int *device_prefix = i % every == 0 || i == LENGTH - 1 ? device_ints(prefix, 2) : NULL;
@@ -89,10 +97,10 @@ static void test_every_length(int H, int KV, int D, float amplitude) {
         }
         cache_write(cache, qkv + i * width, device_slots + i, 1, H, KV, D);
         if (check_on_emulator() && i % 9 && (i + 1) % KV_PAGE > 1) { continue; }
-        decode(got, qkv + i * width, cache, device_tables, device_lengths + i, PAGES, 1, scale, 1, H, KV, D);
+        decode(got, room, qkv + i * width, cache, device_tables, device_lengths + i, PAGES, scale, 1, H, KV, D);
         check(same_rows(got, want + i * H * D, H * D), "H %d, KV %d, D %d: length %d alone differs from the forward pass", H, KV, D, i + 1);
     }
-    decode(got, qkv, cache, device_tables, device_lengths, PAGES, attention_decode_chunks(LENGTH + 1, LENGTH, LENGTH, PAGES), scale, LENGTH + 1, H, KV, D);
+    decode(got, room, qkv, cache, device_tables, device_lengths, PAGES, scale, LENGTH + 1, H, KV, D);
     check(same_rows(got, want, LENGTH * H * D), "H %d, KV %d, D %d: the batch of all lengths differs from the forward pass", H, KV, D);
     floatX *zero = (floatX *)device_alloc("zero", (size_t)(H * D) * sizeof(floatX));
     check(same_rows(got + LENGTH * H * D, zero, H * D), "H %d, KV %d, D %d: an idle row is not zero", H, KV, D);
@@ -128,7 +136,7 @@ static void test_shared_pages(void) {
     attention_forward(want, lse, packed, device_ints(starts, G + 1), G, scale, 175, H, KV, D);
     for (int threads = 1; threads <= 2; threads++) {
         omp_set_num_threads(threads);
-        decode(got, last, cache, device_ints(tables, G * 3), device_ints(totals, G), 3, attention_decode_chunks(G, 70, PROMPT, 8), scale, G, H, KV, D);
+        decode(got, room_for(attention_decode_chunks(G, 70, PROMPT, 8), H, KV, D), last, cache, device_ints(tables, G * 3), device_ints(totals, G), 3, scale, G, H, KV, D);
         for (int g = 0; g < G; g++) {
             check(same_rows(got + g * H * D, want + (starts[g + 1] - 1) * H * D, H * D), "shared pages, sequence %d, %d threads", g, threads);
         }
@@ -213,7 +221,8 @@ static void test_ragged(const int *lengths, int H, int KV, int D) {
     const size_t bytes = (size_t)row * sizeof(floatX);
     floatX *batch = (floatX *)host_alloc(RAGGED * bytes), *again = (floatX *)host_alloc(RAGGED * bytes), *alone = (floatX *)host_alloc(bytes), *other = device_random("other", RAGGED * width, 0);
     Tensor got = tensor_random("got", RAGGED * row, 0, sizeof(floatX));
-    decode((floatX *)got.device, r.qkv, r.cache, device_ints(r.tables, RAGGED * r.max_pages), device_ints(r.lengths, RAGGED), r.max_pages, r.chunks, r.scale, RAGGED, H, KV, D);
+    int *device_tables = device_ints(r.tables, RAGGED * r.max_pages), *device_lengths = device_ints(r.lengths, RAGGED);
+    decode((floatX *)got.device, room_for(r.chunks, H, KV, D), r.qkv, r.cache, device_tables, device_lengths, r.max_pages, r.scale, RAGGED, H, KV, D);
     // fp32: sums of a thousand terms. bf16: the result is rounded once (2^-9 at most), and so are the weights
     check_values(&got, r.want, sizeof(floatX) == 4 ? 2e-6 : 5e-3);
     device_download(batch, got.device, RAGGED * bytes);
@@ -223,12 +232,12 @@ static void test_ragged(const int *lengths, int H, int KV, int D) {
         memcpy(tables + (RAGGED - 1 - b) * r.max_pages, r.tables + b * r.max_pages, sizeof(int) * (size_t)r.max_pages);
         device_copy(other + (RAGGED - 1 - b) * width, r.qkv + b * width, (size_t)width * sizeof(floatX));
     }
-    decode((floatX *)got.device, other, r.cache, device_ints(tables, RAGGED * r.max_pages), device_ints(backwards, RAGGED), r.max_pages, r.chunks, r.scale, RAGGED, H, KV, D);
+    decode((floatX *)got.device, room_for(r.chunks, H, KV, D), other, r.cache, device_ints(tables, RAGGED * r.max_pages), device_ints(backwards, RAGGED), r.max_pages, r.scale, RAGGED, H, KV, D);
     device_download(again, got.device, RAGGED * bytes);
     for (int b = 0; b < RAGGED; b++) {
         check(!memcmp(batch + b * row, again + (RAGGED - 1 - b) * row, bytes), "H %d, KV %d, D %d: length %d depends on its batch", H, KV, D, lengths[b]);
         const int most = attention_decode_chunks(1, lengths[b], 0, RAGGED_PAGES); // alone
-        decode((floatX *)got.device, r.qkv + b * width, r.cache, device_ints(r.tables + b * r.max_pages, r.max_pages), device_ints(r.lengths + b, 1), r.max_pages, most, r.scale, 1, H, KV, D);
+        decode((floatX *)got.device, room_for(most, H, KV, D), r.qkv + b * width, r.cache, device_tables + b * r.max_pages, device_lengths + b, r.max_pages, r.scale, 1, H, KV, D);
         device_download(alone, got.device, bytes);
         check(!memcmp(batch + b * row, alone, bytes), "H %d, KV %d, D %d: length %d differs alone", H, KV, D, lengths[b]);
     }
@@ -256,6 +265,10 @@ static void test_chunk_bound(void) { // no set of sequences has more chunks than
 int main(void) {
     device_init();
     const int ragged[RAGGED] = {0, 257, 31, 1000, 1, 256, 33, 255, 0, 32, 65}, longer[RAGGED] = {64, 17, 900, 48, 769, 15, 512, 0, 16, 513, 300};
+    float table[MOST_CHANNELS];
+    for (int d = 0; d < MOST_CHANNELS; d++) { table[d] = (float)(1 - d % 2); }
+    unrotated = (float *)device_array("table", table, sizeof(table));
+    position_zero = (int *)device_alloc("positions", MOST_ROWS * sizeof(int));
     test_chunk_bound();
     test_ragged(ragged, 12, 2, 128);
     test_ragged(longer, 6, 1, 64);
