@@ -25,7 +25,7 @@ static floatX *device_nan(const char *what, size_t bytes) {
 }
 static int *device_ints(const int *host, int count) { return (int *)device_array("ints", host, (size_t)count * sizeof(int)); }
 // Keys and values into the cache, left as they are: the rotation is by angle 0.
-enum { MOST_ROWS = 4096,
+enum { MOST_ROWS = 16384,
        MOST_CHANNELS = 128 };
 static float *unrotated;   // device: one position's cosines and sines
 static int *position_zero; // device (MOST_ROWS)
@@ -46,6 +46,7 @@ static void decode(floatX *out, Room room, const floatX *qkv, const floatX *cach
     const int layers = max_pages > DECODE_CHUNK_PAGES ? 2 : 1; // a plan serves every layer; what a layer counts in it comes from several chunks
     attention_decode_plan(room.plan, tables, lengths, max_pages, B, H, KV);
     for (int layer = 0; layer < layers; layer++) {
+        if (layer > 0) { device_zero(out, (size_t)(B * H * D) * sizeof(floatX)); } // the second must write its own
         attention_decode(out, room.plan, room.scratch, qkv, cache, tables, lengths, max_pages, scale, B, H, KV, D);
     }
 }
@@ -72,38 +73,39 @@ static bool same_rows(const floatX *device_a, const floatX *device_b, int count)
 
 // One sequence, decoded token by token alone, then all its lengths as one batch over the same pages.
 static void test_every_length(int H, int KV, int D, float amplitude) {
-    const int every = check_on_emulator() ? LENGTH - 1 : 7; // lengths for which the forward pass is run over just them
+    const int length = check_on_emulator() ? 2 * KV_PAGE + 2 : LENGTH, rows = length + 1;
+    const int every = check_on_emulator() ? length - 1 : 7; // lengths for which the forward pass is run over just them
     largest_score = (double)(amplitude * amplitude);
-    int width = (H + 2 * KV) * D, order[PAGES] = {3, 0, 2, 1}, slots[LENGTH], starts[2] = {0, LENGTH};
+    int width = (H + 2 * KV) * D, order[PAGES] = {3, 0, 2, 1}, slots[LENGTH], starts[2] = {0, length};
     int lengths[LENGTH + 1], tables[(LENGTH + 1) * PAGES];
-    floatX *qkv = device_random("qkv", (LENGTH + 1) * width, amplitude), *cache = device_nan("cache", PAGES * kv_page_bytes(KV, D));
-    floatX *want = device_random("want", LENGTH * H * D, 1), *got = device_random("got", (LENGTH + 1) * H * D, 1);
-    float *lse = (float *)device_alloc("lse", (size_t)H * LENGTH * sizeof(float)), scale = 1 / sqrtf((float)D);
-    for (int i = 0; i <= LENGTH; i++) {
-        lengths[i] = i < LENGTH ? i + 1 : 0; // the last row is idle
-        for (int p = 0; p < PAGES; p++) { tables[i * PAGES + p] = i < LENGTH ? order[p] : -1; }
-        if (i < LENGTH) { slots[i] = order[i / KV_PAGE] * KV_PAGE + i % KV_PAGE; }
+    floatX *qkv = device_random("qkv", rows * width, amplitude), *cache = device_nan("cache", PAGES * kv_page_bytes(KV, D));
+    floatX *want = device_random("want", length * H * D, 1), *got = device_random("got", rows * H * D, 1);
+    float *lse = (float *)device_alloc("lse", (size_t)H * length * sizeof(float)), scale = 1 / sqrtf((float)D);
+    for (int i = 0; i <= length; i++) {
+        lengths[i] = i < length ? i + 1 : 0; // the last row is idle
+        for (int p = 0; p < PAGES; p++) { tables[i * PAGES + p] = i < length ? order[p] : -1; }
+        if (i < length) { slots[i] = order[i / KV_PAGE] * KV_PAGE + i % KV_PAGE; }
     }
-    int *device_slots = device_ints(slots, LENGTH), *device_lengths = device_ints(lengths, LENGTH + 1);
-    int *device_tables = device_ints(tables, (LENGTH + 1) * PAGES);
-    Room room = room_for(attention_decode_chunks(LENGTH + 1, LENGTH, LENGTH, PAGES), H, KV, D);
-    for (int i = 0; i < LENGTH; i++) {
+    int *device_slots = device_ints(slots, length), *device_lengths = device_ints(lengths, rows);
+    int *device_tables = device_ints(tables, rows * PAGES);
+    Room room = room_for(attention_decode_chunks(rows, length, length, PAGES), H, KV, D);
+    for (int i = 0; i < length; i++) {
         int prefix[2] = {0, i + 1};
-        int *device_prefix = i % every == 0 || i == LENGTH - 1 ? device_ints(prefix, 2) : NULL;
+        int *device_prefix = i % every == 0 || i == length - 1 ? device_ints(prefix, 2) : NULL;
         if (device_prefix) { // the forward pass over just the first i+1 rows
             attention_forward(want, lse, qkv, device_prefix, 1, scale, i + 1, H, KV, D);
         } else if (i % every == 1) {
-            attention_forward(want, lse, qkv, device_ints(starts, 2), 1, scale, LENGTH, H, KV, D);
+            attention_forward(want, lse, qkv, device_ints(starts, 2), 1, scale, length, H, KV, D);
         }
         cache_write(cache, qkv + i * width, device_slots + i, 1, H, KV, D);
         if (check_on_emulator() && i % 9 && (i + 1) % KV_PAGE > 1) { continue; }
         decode(got, room, qkv + i * width, cache, device_tables, device_lengths + i, PAGES, scale, 1, H, KV, D);
         check(same_rows(got, want + i * H * D, H * D), "H %d, KV %d, D %d: length %d alone differs from the forward pass", H, KV, D, i + 1);
     }
-    decode(got, room, qkv, cache, device_tables, device_lengths, PAGES, scale, LENGTH + 1, H, KV, D);
-    check(same_rows(got, want, LENGTH * H * D), "H %d, KV %d, D %d: the batch of all lengths differs from the forward pass", H, KV, D);
+    decode(got, room, qkv, cache, device_tables, device_lengths, PAGES, scale, rows, H, KV, D);
+    check(same_rows(got, want, length * H * D), "H %d, KV %d, D %d: the batch of all lengths differs from the forward pass", H, KV, D);
     floatX *zero = (floatX *)device_alloc("zero", (size_t)(H * D) * sizeof(floatX));
-    check(same_rows(got + LENGTH * H * D, zero, H * D), "H %d, KV %d, D %d: an idle row is not zero", H, KV, D);
+    check(same_rows(got + length * H * D, zero, H * D), "H %d, KV %d, D %d: an idle row is not zero", H, KV, D);
 }
 
 // A group of 3 shares its prompt's first page; the page in which they part is copied, as the rollout does.
@@ -145,10 +147,10 @@ static void test_shared_pages(void) {
 
 // Sequences of awkward lengths that share their first pages, those behind scattered over the cache; whatever nobody wrote is NaN.
 enum { RAGGED = 11,
-       RAGGED_PAGES = 160,
+       RAGGED_PITCH = 160,
        SHARED_PAGES = 2 };
 typedef struct {
-    int H, KV, D, max_pages, lengths[RAGGED], tables[RAGGED * RAGGED_PAGES], chunks;
+    int H, KV, D, max_pages, lengths[RAGGED], tables[RAGGED * RAGGED_PITCH], pages, chunks;
     float scale;
     floatX *cache, *qkv; // device; qkv holds the new token of each sequence
     double *want;        // (RAGGED, H, D)
@@ -179,21 +181,25 @@ static Ragged ragged_make(const int *lengths, int H, int KV, int D) {
     Ragged r = {.H = H, .KV = KV, .D = D, .scale = 1 / sqrtf((float)D)};
     const int width = (H + 2 * KV) * D, shared = SHARED_PAGES * KV_PAGE;
     int total = shared, page = 0, longest = 0;
-    for (int b = 0; b < RAGGED; b++) { total += lengths[b], longest = lengths[b] > longest ? lengths[b] : longest; }
+    for (int b = 0; b < RAGGED; b++) {
+        total += lengths[b], longest = lengths[b] > longest ? lengths[b] : longest;
+        r.pages += lengths[b] > shared ? (lengths[b] - shared + KV_PAGE - 1) / KV_PAGE : 0;
+    }
+    r.pages += SHARED_PAGES + 2 + (r.pages % 37 == 35); // two or three that nobody uses
     int *slots = (int *)host_alloc((size_t)total * sizeof(int)), *row_of = (int *)host_alloc((size_t)longest * sizeof(int));
     r.max_pages = (longest + KV_PAGE - 1) / KV_PAGE + 1; // a fixed pitch: more than any needs
-    r.chunks = attention_decode_chunks(RAGGED, longest, shared, RAGGED_PAGES);
+    r.chunks = attention_decode_chunks(RAGGED, longest, shared, r.pages);
     memcpy(r.lengths, lengths, sizeof(r.lengths));
-    r.cache = device_nan("cache", RAGGED_PAGES * kv_page_bytes(KV, D));
+    r.cache = device_nan("cache", (size_t)r.pages * kv_page_bytes(KV, D));
     r.qkv = device_random("qkv", RAGGED * width, 1), r.want = (double *)host_alloc((size_t)(RAGGED * H * D) * sizeof(double));
     Tensor rows = tensor_random("rows", total * width, 0, sizeof(floatX));
     for (int i = 0; i < total; i++) { slots[i] = -1; }
     int first = shared;
     for (int b = 0; b < RAGGED; first += lengths[b++]) { // the rows 0 .. shared-1 are everyone's first positions
-        for (int p = 0; p < r.max_pages; p++) {          // 37 has no common factor with the number of pages: every page once, in no order
+        for (int p = 0; p < r.max_pages; p++) {          // 37 has no factor in common with the number of pages: each once, in no order
             bool own = p >= SHARED_PAGES && p * KV_PAGE < lengths[b];
-            r.tables[b * r.max_pages + p] = p < SHARED_PAGES ? p : own ? SHARED_PAGES + page * 37 % (RAGGED_PAGES - SHARED_PAGES)
-                                                                       : -1;
+            int mine = own ? SHARED_PAGES + page * 37 % (r.pages - SHARED_PAGES) : -1;
+            r.tables[b * r.max_pages + p] = p < SHARED_PAGES ? p : mine;
             page += own;
         }
         for (int i = 0; i < lengths[b]; i++) {
@@ -208,7 +214,6 @@ static Ragged ragged_make(const int *lengths, int H, int KV, int D) {
             memset(r.want + b * H * D, 0, (size_t)(H * D) * sizeof(double));
         }
     }
-    check(page <= RAGGED_PAGES - SHARED_PAGES, "the test's cache is too small: %d pages", page);
     cache_write(r.cache, (floatX *)rows.device, device_ints(slots, total), total, H, KV, D);
     free(slots);
     free(row_of);
@@ -226,7 +231,7 @@ static void test_ragged(const int *lengths, int H, int KV, int D) {
     // fp32: sums of a thousand terms. bf16: the result is rounded once (2^-9 at most), and so are the weights
     check_values(&got, r.want, sizeof(floatX) == 4 ? 2e-6 : 5e-3);
     device_download(batch, got.device, RAGGED * bytes);
-    int tables[RAGGED * RAGGED_PAGES], backwards[RAGGED];
+    int tables[RAGGED * RAGGED_PITCH], backwards[RAGGED];
     for (int b = 0; b < RAGGED; b++) { // the same sequences in the opposite order
         backwards[RAGGED - 1 - b] = lengths[b];
         memcpy(tables + (RAGGED - 1 - b) * r.max_pages, r.tables + b * r.max_pages, sizeof(int) * (size_t)r.max_pages);
@@ -236,7 +241,7 @@ static void test_ragged(const int *lengths, int H, int KV, int D) {
     device_download(again, got.device, RAGGED * bytes);
     for (int b = 0; b < RAGGED; b++) {
         check(!memcmp(batch + b * row, again + (RAGGED - 1 - b) * row, bytes), "H %d, KV %d, D %d: length %d depends on its batch", H, KV, D, lengths[b]);
-        const int most = attention_decode_chunks(1, lengths[b], 0, RAGGED_PAGES); // alone
+        const int most = attention_decode_chunks(1, lengths[b], 0, r.pages); // alone
         decode((floatX *)got.device, room_for(most, H, KV, D), r.qkv + b * width, r.cache, device_tables + b * r.max_pages, device_lengths + b, r.max_pages, r.scale, 1, H, KV, D);
         device_download(alone, got.device, bytes);
         check(!memcmp(batch + b * row, alone, bytes), "H %d, KV %d, D %d: length %d differs alone", H, KV, D, lengths[b]);
@@ -274,7 +279,9 @@ int main(void) {
     test_ragged(longer, 6, 1, 64);
     test_ragged(ragged, 2, 2, 64);
     test_ragged(longer, 16, 1, 128);
-    test_ragged(ragged, 18, 1, 64); // two units to a key/value head
+    test_ragged(ragged, 18, 1, 64);                                         // two units to a key/value head
+    const int longest[RAGGED] = {4500, 0, 0, 4097, 0, 3, 0, 0, 0, 4096, 0}; // 18, 17 and 16 chunks: a tree of two levels, and of one
+    test_ragged(longest, 2, 1, 64);
     const int heads[][2] = {{1, 1}, {2, 1}, {4, 2}, {6, 1}, {12, 2}, {13, 1}}, sizes[] = {12, 16, 64, 128};
     for (int i = 0; i < 6; i++) {
         for (int j = 0; j < 4; j++) {

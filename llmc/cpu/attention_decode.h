@@ -5,7 +5,7 @@
 #include "llmc/cpu/rope.h"
 
 void rope_cache_forward(floatX *qkv, floatX *cache, const float *table, const int *positions, const int *slots, int N, int H, int KV, int D) {
-    rope_forward(qkv, table, positions, N, H, KV, D);
+    rope_rotate(qkv, table, positions, 1.0f, N, H, KV, D);
 #pragma omp parallel for if (N > 64)
     for (int n = 0; n < N; n++) {
         if (slots[n] < 0) { continue; }
