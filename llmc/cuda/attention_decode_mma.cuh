@@ -183,16 +183,16 @@ __device__ static inline void decode_climb(floatX *out, float *scratch, int *cou
     for (int level = 0, span = 1; chunks > span; level++, span *= DECODE_FAN) { // a node of this level covers `span` chunks
         int nodes = CEIL_DIV(chunks, span), parent = chunk / (span * DECODE_FAN) * (span * DECODE_FAN), children = min((int)DECODE_FAN, nodes - parent / span);
         bool root = nodes <= DECODE_FAN;
-        __threadfence(); // what this block wrote is seen before it is counted
         __syncthreads();
         if (threadIdx.x == 0) { // chunk `parent + level` exists if the node has two children, and counts for no other node
             int *counter = counters + (size_t)(first + parent + level) * a.record;
+            __threadfence(); // what the block wrote before the barrier is seen before it is counted
             *last = children == 1 || atomicAdd(counter, 1) == children - 1;
             if (*last && children > 1) { atomicExch(counter, 0); } // for the next layer
+            __threadfence();                                       // and what the others counted is seen behind the next barrier
         }
         __syncthreads();
         if (!*last) { return; }
-        __threadfence();
         for (int i = threadIdx.x; i < heads * (a.D / 4); i += blockDim.x) {
             int row = i / (a.D / 4), d = i % (a.D / 4) * 4;
             const float *child = decode_partial(scratch, first + parent, head + row, a), *weights = child + a.D + level % 2 * 2;
