@@ -48,7 +48,9 @@ all: $(PROGRAMS)
 $(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -x c -c $< -o $@
 $(BUILD)/%.o: %.c             ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -c $< -o $@
 $(BUILD)/llmc/backend_cuda.o: llmc/backend_cuda.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(NVCCFLAGS) -c $< -o $@
-BACKEND_OBJECT ?= $(BUILD)/llmc/backend_$(BACKEND).o
+# Kernels that exist for Hopper alone are a unit of their own.
+$(BUILD)/llmc/backend_hopper.o: llmc/backend_hopper.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(filter-out -gencode arch=%,$(NVCCFLAGS)) -gencode arch=compute_90a,code=sm_90a -c $< -o $@
+BACKEND_OBJECT ?= $(BUILD)/llmc/backend_$(BACKEND).o $(if $(filter cuda,$(BACKEND)),$(BUILD)/llmc/backend_hopper.o)
 LINK = @echo 'link $@'; $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 # Relinked when the variant changes, so that ./train_grpo is always what was asked for last.

@@ -5,6 +5,8 @@
 #include "llmc/attention.h"
 #include "llmc/cuda/attention_mma.cuh"
 #include "llmc/cuda/attention_tile.cuh"
+// attention_hopper.cuh, a unit of its own: false where it does not apply.
+LLMC_C bool attention_forward_hopper(cudaStream_t stream, floatX *out, float *lse, const floatX *qkv, const int *starts, int S, float scale, int N, int H, int KV, int D);
 
 template <int chunks>
 __global__ void __launch_bounds__(TILE_THREADS) attention_forward_kernel(floatX *out, float *lse, const floatX *qkv, const int *starts, int S, float scale, int N, int H, int KV, int D) {
@@ -50,7 +52,7 @@ __global__ void __launch_bounds__(TILE_THREADS) attention_forward_kernel(floatX 
     }
 }
 LLMC_C void attention_forward(floatX *out, float *lse, const floatX *qkv, const int *starts, int S, float scale, int N, int H, int KV, int D) {
-    if (N == 0) { return; }
+    if (N == 0 || attention_forward_hopper(main_stream, out, lse, qkv, starts, S, scale, N, H, KV, D)) { return; }
     if constexpr (sizeof(floatX) == 2) {
         bool fits = packs_fit((size_t)D, out, qkv);
         if (D == 128 && fits) { return attention_forward_mma<128>(out, lse, qkv, starts, S, scale, N, H, KV); }

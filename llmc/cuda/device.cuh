@@ -5,22 +5,9 @@
 #include <stdlib.h>
 #include <cuda_runtime.h>
 #include <ptx.cuh>
+#include "llmc/cuda/check.cuh"
 #include "llmc/device.h"
 
-// Ends the program naming the call, the file and the line, and the kernel launched last: a CUDA error is never something to go on from.
-static const char *device_launched, *device_launched_file;
-static int device_launched_line;
-#define cudaCheck(call) device_check((call), #call, __FILE__, __LINE__)
-static inline void device_check(cudaError_t error, const char *call, const char *file, int line) {
-    if (error == cudaSuccess) { return; }
-    fflush(stdout);
-    fprintf(stderr, "error: %s:%d: %s: %s\n", file, line, call, cudaGetErrorString(error));
-    if (device_launched) {
-        fprintf(stderr, "the kernel launched last is %s (%s:%d); CUDA_LAUNCH_BLOCKING=1 stops at the one that failed\n", device_launched, device_launched_file, device_launched_line);
-    }
-    exit(EXIT_FAILURE);
-}
-#define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
 // One launch, in order behind everything before it; an error of an earlier kernel also shows here or at the next download.
 #define RUN(kernel, grid, block, shared_bytes, ...)                                                  \
     do {                                                                                             \

@@ -6,6 +6,7 @@ static void linear_product(Product p) {
 }
 #include "llmc/cuda/linear.cuh"
 #include "llmc/cuda/adamw.cuh"
+#include "llmc/cuda/attention_hopper.cuh"
 #include "llmc/cuda/attention.cuh"
 #include "llmc/cuda/attention_backward.cuh"
 #include "llmc/cuda/attention_decode.cuh"

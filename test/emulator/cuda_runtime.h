@@ -63,7 +63,9 @@ extern dim3 emu_block_size, emu_grid_size;
 enum { EMU_READ,
        EMU_WRITE,
        EMU_ATOMIC,
-       EMU_PENDING }; // pending: an asynchronous copy that may land at any moment
+       EMU_PENDING, // an asynchronous copy that may land at any moment
+       EMU_TMA,     // the same, by TMA
+       EMU_WGMMA }; // read by a product until its warpgroup has waited for it
 void emu_access(const void *address, size_t bytes, int kind, const void *code);
 [[noreturn]] void emu_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // All lanes of `mask` meet here; the last to come does the work of all: argument[lane] is 0 where a lane does not take part.
@@ -234,13 +236,21 @@ struct cudaDeviceProp {
     int major, minor, multiProcessorCount;
     size_t totalGlobalMem;
 };
+// EMU_CAPABILITY=90: the emulated GPU is a Hopper; otherwise it has compute capability 8.0.
+static inline int emu_capability(void) { return getenv("EMU_CAPABILITY") ? atoi(getenv("EMU_CAPABILITY")) : 80; }
 static inline cudaError_t cudaGetDeviceCount(int *count) {
     *count = 1;
     return cudaSuccess;
 }
 static inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
-    *properties = {"CUDA emulator", 8, 0, 1, (size_t)1 << 30};
+    *properties = {"CUDA emulator", emu_capability() / 10, emu_capability() % 10, 1, (size_t)1 << 30};
+    return cudaSuccess;
+}
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75,
+                      cudaDevAttrComputeCapabilityMinor = 76 };
+static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+    *value = attribute == cudaDevAttrComputeCapabilityMajor ? emu_capability() / 10 : emu_capability() % 10;
     return cudaSuccess;
 }
 static inline cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {

@@ -10,7 +10,7 @@ OPTIMIZE    ?= -O1 -march=native $(EMU_HOST)
 EMU_CXX      = $(CXX) -std=c++17 -g -D$(PRECISION) -Itest/emulator -I. -fno-strict-aliasing -ffp-contract=off -Wall -Wextra -Wshadow -Werror \
                -Wno-unknown-pragmas -Wno-unused-function -Wno-format-truncation -MMD -MP
 BACKEND_OBJECT = $(BUILD)/test/emulator/backend_emu.o $(BUILD)/test/emulator/emulator.o
-EMU_TESTS   ?= $(addprefix test_,adamw attention attention_decode decode_advance embedding gradient_norm linear logprob qk_norm rmsnorm rollout rope sample swiglu)
+EMU_TESTS   ?= $(addprefix test_,adamw attention attention_decode attention_long decode_advance embedding gradient_norm linear logprob qk_norm rmsnorm rollout rope sample swiglu)
 
 $(BUILD)/test/emulator/emulator.o: test/emulator/emulator.cc ; @mkdir -p $(@D); echo 'c++  $<'; $(EMU_CXX) -O2 $(EMU_HOST) -c $< -o $@
 # All __shared__ arrays lie in one section, under a name whose bounds the linker knows.
