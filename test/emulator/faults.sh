@@ -1,7 +1,7 @@
 # sh faults.sh build/emu: every planted fault must be reported, by the build named, with the words given.
 failed=0
 expect() { # name, build, words ("" = must pass)
-    said=$(EMU_TIMEOUT=2 "$1-$3-BF16/faults" "$2" 2>&1)
+    said=$(EMU_TIMEOUT=${timeout:-2} "$1-$3-BF16/${program:-faults}" "$2" 2>&1)
     code=$?
     if [ -z "$4" ] && [ $code -ne 0 ] || { [ -n "$4" ] && { [ $code -eq 0 ] || ! echo "$said" | grep -q "$4"; }; }; then
         echo "FAIL emulator $2 ($3): exit code $code, expected: ${4:-no report}"
@@ -43,4 +43,40 @@ expect "$1" blocks_write_same race "race: two unordered writes"
 expect "$1" blocks_add_plainly race "race: read after unordered write"
 expect "$1" uninitialised race "read of uninitialised"
 expect "$1" copy_not_awaited race "read before cp_async_wait"
+# ---- hopper.cuh
+program=faults_hopper timeout=60
+for build in asan race; do
+    for good in none patched; do expect "$1" $good $build ""; done
+    expect "$1" missing_arrive $build "no thread can go on"
+    expect "$1" too_many_bytes $build "no thread can go on"
+    expect "$1" too_few_bytes $build "bytes arrive at an mbarrier that does not expect them"
+    expect "$1" accumulator_written $build "use-after-poison\|accumulator registers used before wgmma_wait"
+    expect "$1" operand_changed $build "changed the registers of operand a before wgmma_wait"
+    expect "$1" no_fence $build "free to change since the last wgmma_fence"
+    expect "$1" swizzle_base $build "misaligned swizzle base"
+    expect "$1" half_a_warp_syncs $build "divergent\|no thread can go on"
+    expect "$1" barrier_counts $build "threads expected here"
+    expect "$1" barrier_left $build "the block ends with 128 of 256 threads arrived"
+    expect "$1" init_unfenced $build "initialised without mbarrier_init_fence"
+    expect "$1" not_initialised $build "no mbarrier was initialised there\|read of uninitialised"
+    expect "$1" warps_differ $build "issues another product"
+    expect "$1" copy_left $build "the block ends with 1 TMA copies in flight"
+    expect "$1" product_left $build "ends with a wgmma in flight"
+    expect "$1" phase_missed $build "a second phase ends"
+    expect "$1" one_warp_gives $build "all four must give and take together"
+    expect "$1" too_many_registers $build "registers of 65536"
+done
+expect "$1" wrong_parity asan "more arrivals than its phase counts"
+expect "$1" wrong_parity race "used before the TMA copy has landed"
+expect "$1" wrong_stride asan "wrong result"
+expect "$1" wrong_leading asan "wrong result"
+expect "$1" wrong_leading race "used before the TMA copy has landed"
+expect "$1" no_commit asan "use-after-poison"
+expect "$1" no_commit race "accumulator registers used before wgmma_wait"
+expect "$1" accumulator_early asan "use-after-poison"
+expect "$1" accumulator_early race "accumulator registers used before wgmma_wait"
+expect "$1" stage_overwritten race "race: "
+expect "$1" one_warp_arrives race "race: write after unordered read"
+expect "$1" proxy_unfenced race "without proxy_fence"
+expect "$1" init_unseen race "no mbarrier was initialised\|race"
 exit $failed

@@ -72,6 +72,7 @@ static void mbarrier_come(const char *what, uint64_t *address, int bytes, const 
     emu_access(address, 8, EMU_ATOMIC, code);
     if (bytes < 0 || bytes > 0xFFFFF) { emu_fault("%s: %d bytes", what, bytes); }
     clock_release(b->clock, current->number);
+    if (b->pending == 0) { emu_fault("%s: more arrivals than its phase counts (phase %u, %d arrivals, %d bytes missing)", what, b->phase, b->arrivals, b->bytes); }
     b->bytes += bytes, b->pending--;
     mbarrier_step(b);
 }

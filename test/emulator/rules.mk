@@ -16,7 +16,8 @@ $(BUILD)/test/emulator/emulator.o: test/emulator/emulator.cc ; @mkdir -p $(@D); 
 # All __shared__ arrays lie in one section, under a name whose bounds the linker knows.
 $(BUILD)/test/emulator/%.o: test/emulator/%.cc ; @mkdir -p $(@D); echo 'c++  $<'; $(EMU_CXX) -O1 $(EMU_$(EMU)) -c $< -o $@ && objcopy --rename-section .noinit=emu_shared $@
 $(BUILD)/faults: $(BUILD)/test/emulator/faults.o $(BUILD)/test/emulator/emulator.o ; @echo 'link $@'; $(CXX) $(EMU_HOST) -no-pie $^ -o $@
-emu_programs: $(addprefix $(BUILD)/test/,$(EMU_TESTS)) $(BUILD)/faults
+$(BUILD)/faults_hopper: $(BUILD)/test/emulator/faults_hopper.o $(BUILD)/test/emulator/emulator.o ; @echo 'link $@'; $(CXX) $(EMU_HOST) -no-pie $^ -o $@
+emu_programs: $(addprefix $(BUILD)/test/,$(EMU_TESTS)) $(BUILD)/faults $(BUILD)/faults_hopper
 emu_builds: ; @for p in FP32 BF16; do for e in asan race; do $(MAKE) --no-print-directory BACKEND=emu PRECISION=$$p EMU=$$e VARIANT=emu-$$e-$$p emu_programs || exit 1; done; done
 # Every op test in both precisions, in several orders of threads and with the race detector; then the planted faults, which must be found.
 test_emu: emu_builds
