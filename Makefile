@@ -49,7 +49,9 @@ $(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS)
 $(BUILD)/%.o: %.c             ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -c $< -o $@
 $(BUILD)/llmc/backend_cuda.o: llmc/backend_cuda.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(NVCCFLAGS) -c $< -o $@
 # Kernels that exist for Hopper alone are a unit of their own.
-$(BUILD)/llmc/backend_hopper.o: llmc/backend_hopper.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(filter-out -gencode arch=%,$(NVCCFLAGS)) -gencode arch=compute_90a,code=sm_90a -c $< -o $@
+HOPPER_FLAGS := $(filter-out -gencode arch=%,$(NVCCFLAGS)) -gencode arch=compute_90a,code=sm_90a
+$(BUILD)/llmc/backend_hopper.o: llmc/backend_hopper.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(HOPPER_FLAGS) -c $< -o $@
+$(BUILD)/dev/attention_hopper: NVCCFLAGS := $(HOPPER_FLAGS)
 BACKEND_OBJECT ?= $(BUILD)/llmc/backend_$(BACKEND).o $(if $(filter cuda,$(BACKEND)),$(BUILD)/llmc/backend_hopper.o)
 LINK = @echo 'link $@'; $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 

@@ -88,8 +88,11 @@ static void test_broken(int D, int channel, int late) {
     tensor_download(&c.out, good);
     tensor_download(&broken.out, bad);
     int changed = 0, hidden = 0;
+    // the CPU, fp32 kernels and the kernel for Hopper leave masked values out; other tensor-core kernels multiply them by 0, so they must be finite
+    bool spared = check_on_cpu() || sizeof(floatX) == 4 || strstr(device_name(), "sm_90");
     for (int i = 0; i < c.N; i++) {
         bool reached = i >= c.starts[1] + late && i < c.starts[2], shown = false;
+        if (!spared && i >= c.starts[1] && i < c.starts[1] + late) { continue; }
         for (int j = i * H * D; j < (i + 1) * H * D; j++) {
             changed += !reached && good[j] != bad[j];
             shown = shown || isnan(bad[j]);

@@ -44,9 +44,14 @@ static Mbarrier *mbarrier_find(const char *what, uint64_t *address) {
     }
     emu_fault("%s: no mbarrier was initialised there", what);
 }
+static void mbarrier_touch(uint64_t *address, int kind, const void *code) { // no proxy_fence is owed for it
+    bool unfenced = current->unfenced;
+    emu_access(address, 8, kind, code);
+    current->unfenced = unfenced;
+}
 void mbarrier_init(uint64_t *address, int arrivals) {
     if (arrivals < 1 || arrivals > 0xFFFFF || (size_t)address % 8) { emu_fault("mbarrier_init: %d arrivals at %p", arrivals, (void *)address); }
-    emu_access(address, 8, EMU_WRITE, __builtin_return_address(0));
+    mbarrier_touch(address, EMU_WRITE, __builtin_return_address(0));
     for (Mbarrier &b : mbarriers) {
         if (b.address == address) { emu_fault("mbarrier_init: initialised before"); }
     }
@@ -61,15 +66,15 @@ void mbarrier_init_fence(void) {
 static void mbarrier_step(Mbarrier *b) {
     if (b->pending || b->bytes) { return; }
     for (unsigned i = 0; i < thread_count; i++) {
-        if (threads[i].woken == b) { emu_fault("mbarrier: a second phase ends (phase %u) before thread %u has seen the one it waited for: it may wait for ever", b->phase, i); }
-        if (threads[i].state == AT_MBARRIER && threads[i].argument == b->address) { threads[i].state = READY, threads[i].woken = b; }
+        if (threads[i].woken == b->address) { emu_fault("mbarrier: a second phase ends (phase %u) before thread %u has seen the one it waited for: it may wait for ever", b->phase, i); }
+        if (threads[i].state == AT_MBARRIER && threads[i].argument == b->address) { threads[i].state = READY, threads[i].woken = b->address; }
     }
     b->phase++, b->pending = b->arrivals;
     if (recording) { memcpy(b->released, b->clock, sizeof(b->clock)); }
 }
 static void mbarrier_come(const char *what, uint64_t *address, int bytes, const void *code) {
     Mbarrier *b = mbarrier_find(what, address);
-    emu_access(address, 8, EMU_ATOMIC, code);
+    mbarrier_touch(address, EMU_ATOMIC, code);
     if (bytes < 0 || bytes > 0xFFFFF) { emu_fault("%s: %d bytes", what, bytes); }
     clock_release(b->clock, current->number);
     if (b->pending == 0) { emu_fault("%s: more arrivals than its phase counts (phase %u, %d arrivals, %d bytes missing)", what, b->phase, b->arrivals, b->bytes); }
@@ -79,7 +84,7 @@ static void mbarrier_come(const char *what, uint64_t *address, int bytes, const 
 void mbarrier_arrive(uint64_t *address) { mbarrier_come("mbarrier_arrive", address, 0, __builtin_return_address(0)); }
 void mbarrier_arrive_expect(uint64_t *address, int bytes) { mbarrier_come("mbarrier_arrive_expect", address, bytes, __builtin_return_address(0)); }
 void mbarrier_wait(uint64_t *address, int parity, const char *file, int line) {
-    emu_access(address, 8, EMU_ATOMIC, __builtin_return_address(0));
+    mbarrier_touch(address, EMU_ATOMIC, __builtin_return_address(0));
     if (parity != 0 && parity != 1) { emu_fault("mbarrier_wait at %s:%d: parity %d", file, line, parity); }
     if ((int)(mbarrier_find("mbarrier_wait", address)->phase & 1) == parity) { // the phase of this parity has not ended
         wait_in(AT_MBARRIER, parity ? "mbarrier_wait (parity 1)" : "mbarrier_wait (parity 0)", file, line, 0, address);
