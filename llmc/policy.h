@@ -219,16 +219,16 @@ static inline void policy_random_weights(Policy *policy, uint64_t seed) {
     float *chunk = (float *)host_alloc(sizeof(float) * POLICY_CHUNK);
     for (int p = 0; p < policy->parameters.count; p++) {
         const Parameter *parameter = &policy->parameters.list[p];
+        const uint64_t key = random_key(seed, (uint64_t)p);
+        const float constant = strstr(parameter->name, "norm") ? 1.0f : 0.0f;
         const bool table = strstr(parameter->name, "embed_tokens") || strstr(parameter->name, "lm_head");
         const bool into_stream = strstr(parameter->name, "o_proj") || strstr(parameter->name, "down_proj");
         float deviation = table ? 0.02f : 1.0f / sqrtf((float)parameter->columns);
         if (into_stream) { deviation /= sqrtf(2.0f * (float)policy->config.layers); }
         for (size_t done = 0; done < parameter->count; done += POLICY_CHUNK) {
             size_t count = parameter->count - done < POLICY_CHUNK ? parameter->count - done : POLICY_CHUNK;
-            for (size_t i = 0; i < count; i++) {
-                float constant = strstr(parameter->name, "norm") ? 1.0f : 0.0f;
-                chunk[i] = parameter->columns ? deviation * random_normal(random_key(seed, (uint64_t)p), done + i) : constant;
-            }
+#pragma omp parallel for schedule(static) if (count > 4096) // numbers depend on their counter alone, so any thread may draw any of them
+            for (size_t i = 0; i < count; i++) { chunk[i] = parameter->columns ? deviation * random_normal(key, done + i) : constant; }
             policy_set_weights(policy, parameter->offset + done, chunk, count);
         }
     }
