@@ -1,5 +1,7 @@
 # dev/, included by the Makefile: benches (dev/bench_*.c) and ladders (dev/*.cu).
+# Benchmarks of the CPU follow device pointers; those of any backend, bench_device_*, have their peers in Python and are run by gpu_check.sh.
 BENCHES := $(basename $(notdir $(wildcard dev/bench_*.c)))
+BENCHES := $(if $(filter cuda,$(BACKEND)),$(filter bench_device_%,$(BENCHES)),$(filter-out bench_device_%,$(BENCHES)))
 LADDERS := $(basename $(notdir $(wildcard dev/*.cu)))
 LADDER_PROGRAMS := $(LADDERS:%=$(BUILD)/dev/%)
 # Ladders include the CPU bodies, which are C: partly named initializers and functions that a ladder does not use are no faults there.
@@ -11,7 +13,7 @@ LADDER_NVCC := $(subst $(empty) $(empty),$(comma),$(strip $(LADDER_HOST)))
 # make bench: each micro-benchmark beside its peer and its measured limit; on a GPU also the ladders, whose table in dev/README.md is
 # rewritten. A quiet machine, please.
 bench: $(addprefix $(BUILD)/dev/,$(BENCHES)) $(if $(filter cuda,$(BACKEND)),$(LADDER_PROGRAMS))
-	@for b in $(BENCHES); do $(BUILD)/dev/$$b || exit 1; done
+	@$(if $(filter cuda,$(BACKEND)),sh dev/gpu_check.sh build bench,for b in $(BENCHES); do $(BUILD)/dev/$$b || exit 1; done)
 	@$(if $(filter cuda,$(BACKEND)),for l in $(LADDERS); do $(BUILD)/dev/$$l >$(BUILD)/dev/$$l.txt || exit 1; cat $(BUILD)/dev/$$l.txt; done; sh dev/table.sh dev/README.md $(LADDERS:%=$(BUILD)/dev/%.txt))
 # make ladders: every rung of every ladder against the CPU body; without a GPU on the emulator.
 ladders: $(if $(filter cpu,$(BACKEND)),ladders_emu,ladders_here)
