@@ -283,7 +283,8 @@ static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int 
     Policy *p = &m->policy;
     samples_clear(&m->samples);
     for (int i = 0; i < prompts; i++) { samples_add_group(&m->samples, i, ids + i * PROMPT, PROMPT, group, random_key(11, (uint64_t)i)); }
-    double since = seconds_now(), unused = lap(&since);
+    double since = seconds_now();
+    lap(&since);
     const double start = since;
     generate(m, watch, most);
     t.generate = lap(&since);
@@ -295,7 +296,7 @@ static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int 
         policy_zero_gradients(p);
         for (int b = 0; b < m->plan.count; b++) {
             batch_fill(&m->batch, &m->plan, b, &m->samples);
-            unused += lap(&since);
+            lap(&since);
             policy_forward(p, p->reference, &m->batch, 0.6f);
             for (int s = 0; s < m->batch.sequences; s++) {
                 Sample *sample = &m->samples.list[m->batch.samples[s]];
@@ -305,7 +306,7 @@ static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int 
             policy_forward(p, p->weights, &m->batch, 0.6f);
             t.forward += lap(&since);
             grpo_loss(m->dlogprob, m->dentropy, &stats, &m->batch, &m->samples, p->host_logprob, p->host_entropy, response_tokens, &loss);
-            unused += lap(&since);
+            lap(&since);
             policy_backward(p, &m->batch, m->dlogprob, m->dentropy, 0.6f);
             t.backward += lap(&since);
         }

@@ -217,10 +217,10 @@ bench_line() { # build folder, line, --smoke or nothing
     esac
     grep -v "^{\"line\": $2," "$figures" >"$scratch/figures"
     cp "$scratch/figures" "$figures"
-    part "bench-$2" $ours "$1/dev/bench_device_$program" ${smoke:+"$smoke"} "$2"
+    part "bench-$2" "$ours" "$1/dev/bench_device_$program" ${smoke:+"$smoke"} "$2"
     grep "^{\"line\": $2," "$scratch/part" >>"$figures"
     [ -n "$peer" ] && [ -n "$python" ] || return 0
-    part "peer-$2" $theirs "$python" "dev/peers/$peer.py" ${smoke:+"$smoke"} "$2"
+    part "peer-$2" "$theirs" "$python" "dev/peers/$peer.py" ${smoke:+"$smoke"} "$2"
     grep "^{\"line\": $2," "$scratch/part" >>"$figures"
 }
 write_table() {
