@@ -222,6 +222,8 @@ bench_line() { # build folder, line, --smoke or nothing
     [ -n "$peer" ] && [ -n "$python" ] || return 0
     part "peer-$2" "$theirs" "$python" "dev/peers/$peer.py" ${smoke:+"$smoke"} "$2"
     grep "^{\"line\": $2," "$scratch/part" >>"$figures"
+    # a peer of which a part could not run goes on and says so in the table
+    [ -z "$gpu" ] || ! grep -q '"text": "did not run' "$scratch/part" || failed="$failed peer-$2(in part)"
 }
 write_table() {
     {

@@ -10,6 +10,8 @@ except ImportError:
     triton = None
 
 GROUP = HEADS // KV_HEADS
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # the kernel on a CPU; the interpreter knows no bf16
+DTYPE = torch.float16 if INTERPRETED else torch.bfloat16
 
 if triton:
     @triton.jit
@@ -62,7 +64,7 @@ class SplitKV:
         self.chunk = -(-(-(-longest // self.splits)) // 64) * 64
         self.part_out = torch.empty(batch * HEADS * self.splits, HEAD_DIM, dtype=torch.float32, device=DEVICE)
         self.part_lse = torch.empty(batch * HEADS * self.splits, dtype=torch.float32, device=DEVICE)
-        self.out = torch.empty(batch, HEADS, HEAD_DIM, dtype=torch.bfloat16, device=DEVICE)
+        self.out = torch.empty(batch, HEADS, HEAD_DIM, dtype=DTYPE, device=DEVICE)
 
     def __call__(self, q, k, v, lengths):
         batch, longest = k.shape[0], k.shape[2]
@@ -74,7 +76,7 @@ class SplitKV:
 
 def check():
     batch, longest = 3, 300
-    q, k, v = random(batch, HEADS, HEAD_DIM), random(batch, KV_HEADS, longest, HEAD_DIM), random(batch, KV_HEADS, longest, HEAD_DIM)
+    q, k, v = random(batch, HEADS, HEAD_DIM, dtype=DTYPE), random(batch, KV_HEADS, longest, HEAD_DIM, dtype=DTYPE), random(batch, KV_HEADS, longest, HEAD_DIM, dtype=DTYPE)
     lengths = torch.tensor([1, 130, 300], dtype=torch.int32, device=DEVICE)
     got = SplitKV(batch, longest, processors=16)(q, k, v, lengths).float()
     for b in range(batch):
@@ -86,8 +88,7 @@ def check():
 
 
 def main():
-    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
-    use_triton = triton is not None and (DEVICE == "cuda" or interpreted)
+    use_triton = triton is not None and (DEVICE == "cuda" or INTERPRETED)
     if use_triton:
         check()
     for name, batch, mean, ragged in (("B=256, 2560 tokens in the mean, ragged", 256, 2560, True), ("B=64, 16384 tokens", 64, 16384, False), ("B=8, 24576 tokens", 8, 24576, False)):
@@ -97,9 +98,9 @@ def main():
         if ragged:
             lengths = (mean * (0.2 + 1.6 * torch.randperm(batch) / (batch - 1))).int()
         lengths = lengths.to(DEVICE)
-        q = random(batch, HEADS, HEAD_DIM)
+        q = random(batch, HEADS, HEAD_DIM, dtype=DTYPE)
         copies = smoke_or(1, max(1, min(8, (1 << 30) // (batch * mean * KV_HEADS * HEAD_DIM * 4) + 1)))  # another cache each time, none left in the L2 cache
-        caches = [(random(batch, KV_HEADS, longest, HEAD_DIM), random(batch, KV_HEADS, longest, HEAD_DIM)) for _ in range(copies)]
+        caches = [(random(batch, KV_HEADS, longest, HEAD_DIM, dtype=DTYPE), random(batch, KV_HEADS, longest, HEAD_DIM, dtype=DTYPE)) for _ in range(copies)]
         turn = iter(range(1 << 60))
         if use_triton:
             split = SplitKV(batch, longest)
