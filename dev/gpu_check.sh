@@ -79,7 +79,7 @@ python=$(command -v "${PYTHON:-python3}")
 if [ -d build/gpu_deps ] && ! [ -e /usr/include/jansson.h ]; then
     deps=$PWD/build/gpu_deps
     CFLAGS="-isystem $deps/include -isystem $deps/include/flint"
-    LDLIBS="-L$deps/lib -Wl,-rpath,$deps/lib -Wl,-rpath-link,$deps/lib $(cat build/gpu_deps/flags)"
+    LDLIBS="-L$deps/lib -Wl,--disable-new-dtags -Wl,-rpath,$deps/lib -Wl,-rpath-link,$deps/lib $(cat build/gpu_deps/flags)"
     export CFLAGS LDLIBS
 fi
 export NVCCFLAGS='--threads 0' # the architectures side by side
@@ -254,19 +254,22 @@ section_smoke() {
     bench_lines $build --smoke "$@"
     [ -z "$python" ] || beside_torch $build
 }
-section_pack() {
+section_pack() { # on Debian or Ubuntu
     rm -rf build/gpu_deps
     mkdir -p build/gpu_deps/include build/gpu_deps/lib
-    for header in jansson jansson_config utf8proc zlib zconf zstd zstd_errors lz4 lz4hc lz4frame snappy-c gmp mpfr; do
-        for place in /usr/include /usr/include/"$(cc -dumpmachine)"; do [ ! -e "$place/$header.h" ] || cp "$place/$header.h" build/gpu_deps/include; done
+    triplet=$(cc -dumpmachine)
+    for package in libjansson-dev libutf8proc-dev zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libbrotli-dev libflint-dev libflint-arb-dev libgmp-dev libmpfr-dev; do
+        dpkg -L "$package" 2>/dev/null | grep '^/usr/include/.*\.h$' | while read -r header; do
+            to=build/gpu_deps/include/$(echo "$header" | sed "s|^/usr/include/||; s|^$triplet/||")
+            mkdir -p "$(dirname "$to")" && cp "$header" "$to"
+        done
     done
-    cp -r /usr/include/brotli /usr/include/flint build/gpu_deps/include
     : >build/gpu_deps/flags
-    for library in jansson utf8proc z zstd lz4 snappy brotlidec brotlicommon flint flint-arb gmp mpfr; do
-        file=$(ls /usr/lib/"$(cc -dumpmachine)"/lib$library.so 2>/dev/null) || continue
-        soname=$(objdump -p "$file" | sed -n 's/ *SONAME *//p')
-        cp -L "$file" "build/gpu_deps/lib/$soname"
-        cp -L "$file" "build/gpu_deps/lib/lib$library.so"
+    for library in jansson utf8proc z zstd lz4 snappy brotlidec flint flint-arb gmp; do
+        file=$(ls "/usr/lib/$triplet/lib$library.so" 2>/dev/null) || continue
+        echo "INPUT($(objdump -p "$file" | sed -n 's/ *SONAME *//p'))" >"build/gpu_deps/lib/lib$library.so"
+        { echo "$(objdump -p "$file" | sed -n 's/ *SONAME *//p') $file"; ldd "$file" | sed -n 's/^[[:space:]]*\([^ ]*\) => \([^ ]*\).*/\1 \2/p'; } | grep -vE '^lib(c|m|dl|rt|pthread|gomp|gcc_s|stdc\+\+)\.so' |
+            while read -r soname from; do cp -L "$from" "build/gpu_deps/lib/$soname"; done
         [ $library != flint-arb ] || echo -lflint-arb >build/gpu_deps/flags
     done
     say "build/gpu_deps: $(du -sh build/gpu_deps | cut -f1)"
