@@ -12,8 +12,8 @@
 #                 1 gemm   2 attn_fwd   3 attn_bwd   4 decode_attn   5 decode_step   6 rollout   7 logprob_head   8 train_8k   9 train_24k
 #                 10 stream   11 sample   12 grpo_step                           (0, the machine's own ceilings, always comes first)
 #   sanitizer   compute-sanitizer memcheck, racecheck and initcheck on the small op tests
-#   pack        not part of a whole run: copies the libraries that the programs link to into build/gpu_deps, for a machine that has none
-#               of them and no network; the other sections use that folder where the system lacks jansson.h
+#   pack        not part of a whole run: copies the headers and libraries that the programs need into build/gpu_deps, to be taken along to a
+#               machine that has none of them and no network (git ignores build); there they are used where the system lacks jansson.h
 #   smoke       not part of a whole run with a GPU: the benchmarks and their peers in tiny shapes on the CPU, to see that they work
 #
 # Without a section: all, in this order. Without a GPU: build, the refusals that need none, and smoke; every figure is then left blank.
@@ -83,7 +83,7 @@ if [ -d build/gpu_deps ] && ! [ -e /usr/include/jansson.h ]; then
     export CFLAGS LDLIBS
 fi
 export NVCCFLAGS='--threads 0' # the architectures side by side
-export WANDB_MODE=offline
+export WANDB_MODE=offline PYTHONDONTWRITEBYTECODE=1
 
 say() { printf '%s\n' "$*" | tee -a "$log"; }
 now() { date +%s; }
@@ -117,14 +117,21 @@ finish() { # name, exit code, seconds, output
 }
 # Commands of a list, NAME|COMMAND a line, eight at a time, each with the same limit.
 many() { # limit, list
+    started=0
     while read -r line; do
         name=${line%%|*}
         (
             began=$(now)
-            timeout -k 5 "$1" sh -c "${line#*|}" >"$scratch/$name.out" 2>&1
-            echo "$? $(($(now) - began))" >"$scratch/$name.end"
+            limit=$(limit_of "$1")
+            code=late
+            : >"$scratch/$name.out"
+            if [ "$limit" -ge 5 ]; then
+                timeout -k 5 "$limit" sh -c "${line#*|}" >"$scratch/$name.out" 2>&1 </dev/null
+                code=$?
+            fi
+            echo "$code $(($(now) - began))" >"$scratch/$name.end"
         ) &
-        started=$((${started:-0} + 1))
+        started=$((started + 1))
         [ $((started % 8)) -ne 0 ] || wait
     done <"$2"
     wait
@@ -133,7 +140,7 @@ many() { # limit, list
         printf '\n==== %s: %s\n' "$name" "${line#*|}" >>"$log"
         cat "$scratch/$name.out" >>"$log"
         read -r code took <"$scratch/$name.end"
-        finish "$name" "$code" "$took" "$scratch/$name.out"
+        if [ "$code" = late ]; then left_out="$left_out $name"; else finish "$name" "$code" "$took" "$scratch/$name.out"; fi
     done <"$2"
 }
 limit_of() { left=$((deadline - $(now))); [ "$1" -lt $left ] && echo "$1" || echo $((left > 1 ? left : 1)); }
@@ -149,14 +156,14 @@ section_build() { # both at once; the programs at the top are bf16's
     mkdir -p build
     echo "build-bf16|make -j$jobs BACKEND=cuda PRECISION=BF16 $(tools $bf16) $bf16/dev/bench_device_model train_grpo rollout" >"$scratch/list"
     echo "build-fp32|make -j$jobs BACKEND=cuda PRECISION=FP32 $(tools $fp32)" >>"$scratch/list"
-    many "$(limit_of 400)" "$scratch/list"
+    many 400 "$scratch/list"
 }
 section_tests() {
     : >"$scratch/list"
     for precision in BF16 FP32; do
         for t in $model_tests $op_tests; do echo "test_$t-$precision|build/cuda-$precision-cc/test/test_$t" >>"$scratch/list"; done
     done
-    many "$(limit_of 120)" "$scratch/list"
+    many 120 "$scratch/list"
     [ -z "$python" ] || beside_torch build/cuda-BF16-cc
 }
 beside_torch() { # build folder
@@ -186,7 +193,7 @@ section_sanitizer() {
     for tool in memcheck racecheck initcheck; do
         for t in $op_tests; do echo "$tool-$t|$sanitizer --tool $tool --error-exitcode 9 build/cuda-BF16-cc/test/test_$t" >>"$scratch/list"; done
     done
-    many "$(limit_of 150)" "$scratch/list"
+    many 150 "$scratch/list"
 }
 
 number_of() {
@@ -228,7 +235,7 @@ write_table() {
     {
         echo "## $(date -u +%Y-%m-%d), ${gpu:-no GPU}${driver:+, driver $driver}, commit ${COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}"
         echo
-        echo "\`dev/gpu_check.sh $asked\`. ${gpu:+$("$1/dev/bench_device_ops" --smoke 0 2>&1 >/dev/null | head -n 1 | sed 's/, smoke.*//'). }${python:+Peers: $("$python" -c 'import torch, transformers; print("PyTorch", torch.__version__ + ", Transformers", transformers.__version__)' 2>/dev/null).} Ratios are of speed: above 1 is faster."
+        echo "\`dev/gpu_check.sh $asked\`. ${gpu:+$("$1/dev/bench_device_ops" --smoke 0 2>&1 >/dev/null | sed -n 's/, smoke.*/. /p')}${python:+Peers: $("$python" -c 'import torch, transformers; print("PyTorch", torch.__version__ + ", Transformers", transformers.__version__)' 2>/dev/null).} Ratios are of speed: above 1 is faster."
         echo
         "${python:-python3}" dev/bench_join.py ${blank:+--blank} "$figures"
     } >"$folder/table.md"
