@@ -175,8 +175,6 @@ template <typename T>
 T min(T a, T b) { return b < a ? b : a; }
 template <typename T>
 T max(T a, T b) { return a < b ? b : a; }
-template <typename T>
-T __ldcg(const T *address) { return *address; }
 
 // ---- runtime API: memory is host memory filled with NaN patterns; streams are in order because nothing is asynchronous
 typedef enum { cudaSuccess,
