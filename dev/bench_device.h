@@ -28,14 +28,9 @@ typedef struct {
 } BenchRow;
 
 static bool bench_smoke; // tiny shapes, one run: does the program work?
-static void *bench_barrier;
 
 // ---- time
 
-static inline void bench_wait(void) { // for everything that was started
-    char byte;
-    device_download(&byte, bench_barrier, 1);
-}
 static inline int bench_compare(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -45,10 +40,10 @@ static inline double bench_median(double *values, int count) {
     return values[count / 2];
 }
 static inline double bench_once(void (*run)(void *), void *context, int times) {
-    bench_wait();
+    device_wait();
     const double start = seconds_now();
     for (int i = 0; i < times; i++) { run(context); }
-    bench_wait();
+    device_wait();
     return (seconds_now() - start) / times;
 }
 // Seconds of one run: the median of BENCH_SAMPLES, each of as many runs as make 20 ms, so that the barrier weighs nothing.
@@ -160,7 +155,6 @@ static inline int bench_main(int count, char **names, const BenchLine *lines, in
         bool wanted = !any;
         for (int i = 1; i < count; i++) { wanted |= !strcmp(names[i], lines[l].name) || (isdigit((unsigned char)*names[i]) && atoi(names[i]) == lines[l].number); }
         if (!wanted) { continue; }
-        bench_barrier = device_alloc("barrier", 64);
         lines[l].run();
         device_shutdown();
     }

@@ -40,7 +40,7 @@ static Model model_create(PolicySizes sizes, RolloutSizes rollout, int samples, 
         policy_layout(p, &m.memory, &sizes);
         if (rollout.max_sequences) { rollout_layout(&m.engine, p, &m.memory, &rollout); }
         if (pass == 1) { break; }
-        if (!memory_fits(&m.memory, memory_budget(), &error)) {
+        if (!memory_fits(&m.memory, device_memory_bytes(), &error)) {
             memory_print(&m.memory, stderr);
             fatal("%s", error.text);
         }
@@ -69,7 +69,6 @@ static void model_free(Model *m) {
         free(m->dlogprob);
     }
     device_shutdown();
-    bench_barrier = device_alloc("barrier", 64);
 }
 static int *random_ids(const Model *m, int count, uint64_t key) {
     int *ids = (int *)host_alloc(sizeof(int) * (size_t)count);
@@ -113,35 +112,34 @@ static void add_training(const Policy *p, BenchRow *row, double length, int forw
 // ---- answers of forced length
 
 typedef struct {
-    RolloutEngine *engine;
-    Samples *samples;
+    const RolloutEngine *engine;
+    const Samples *samples;
     int *limit; // of each sample; NULL: none
     int full;   // rows of a step that is timed, 0: none are
-    long tokens;
-    double last, *seconds, cached; // of the steps timed: how long, and the mean of all rows' cached tokens
+    long steps;
+    double last, *seconds, cached; // of the runs of steps timed: how long a step took, and the sum of all rows' cached tokens
     int count, skipped;
 } Watch;
-enum { WATCH_STEPS = 40,
-       WATCH_SKIPPED = 4 };
+enum { WATCH_RUNS = 12,
+       WATCH_SKIPPED = 1, // the first run of steps also records them
+       WATCH_STEPS = 512 };
 
 static void watch_progress(void *context, long tokens, int finished, int total) {
     Watch *w = (Watch *)context;
     const double now = seconds_now();
-    (void)finished, (void)total;
-    for (int i = 0; w->limit && i < w->samples->count; i++) { // an answer that counts as finished leaves with its next token
-        w->samples->list[i].finished |= w->samples->list[i].count >= w->limit[i] - 1;
+    (void)tokens, (void)finished, (void)total;
+    const long steps = w->engine->decode_steps - w->steps;
+    if (w->full && w->engine->running_count == w->full && w->skipped++ >= WATCH_SKIPPED && w->count < WATCH_RUNS) {
+        w->seconds[w->count++] = (now - w->last) / (double)steps;
+        for (int i = 0; i < w->samples->count; i++) { w->cached += w->samples->list[i].prompt_count + w->samples->list[i].count - (double)steps / 2; }
     }
-    if (w->full && tokens - w->tokens == w->full && w->skipped++ >= WATCH_SKIPPED && w->count < WATCH_STEPS) {
-        w->seconds[w->count++] = now - w->last;
-        for (int i = 0; i < w->samples->count; i++) { w->cached += w->samples->list[i].prompt_count + w->samples->list[i].count; }
-    }
-    w->tokens = tokens;
+    w->steps = w->engine->decode_steps;
     w->last = seconds_now();
 }
 static void generate(Model *m, Watch *watch, int max_new_tokens) {
     const RolloutOptions options = {.temperature = 0.6f, .top_p = 1, .max_new_tokens = max_new_tokens, .on_progress = watch_progress, .context = watch};
     *watch = (Watch){.engine = &m->engine, .samples = &m->samples, .limit = watch->limit, .full = watch->full, .seconds = watch->seconds};
-    for (int i = 0; watch->limit && i < m->samples.count; i++) { m->samples.list[i].finished = watch->limit[i] == 1; }
+    for (int i = 0; watch->limit && i < m->samples.count; i++) { m->samples.list[i].limit = watch->limit[i]; }
     if (!rollout_generate(&m->engine, &m->policy, &m->samples, &options)) { fatal("generation was stopped"); }
 }
 // Log-normal lengths around a mean, at most `most`: many short answers and a long tail, as reasoning has.
@@ -174,11 +172,11 @@ static void add_generation(const Model *m, BenchRow *row, const int *limit, int 
 // ---- 5: one step of the whole model with its sampling
 
 static void decode_step(int B, int context) {
-    const int width = bench_smoke ? (B < 4 ? B : 4) : B, length = bench_smoke ? 64 : context, answer = width + WATCH_SKIPPED + WATCH_STEPS + 1;
-    const int prompt = length - answer / 2; // sequences join one by one, so they differ in length; `length` is their mean
+    const int width = bench_smoke ? (B < 4 ? B : 4) : B, length = bench_smoke ? 160 : context, answer = bench_smoke ? 160 : WATCH_STEPS;
+    const int prompt = length - answer / 2; // `length` is the mean of a row's cached tokens
     const size_t cache = (size_t)width * (size_t)(prompt + answer + 2 * KV_PAGE) * 2 * 28 * 2 * 128 * sizeof(floatX);
     Model m = model_create((PolicySizes){.max_positions = prompt + answer}, (RolloutSizes){.max_sequences = width, .max_positions = prompt + answer, .max_prompt = prompt, .cache_bytes = cache + cache / 8}, width, width, answer);
-    double seconds[WATCH_STEPS];
+    double seconds[WATCH_RUNS];
     Watch watch = {.full = width, .seconds = seconds};
     int *ids = random_ids(&m, width * prompt, 4);
     for (int b = 0; b < width; b++) { samples_add_group(&m.samples, b, ids + b * prompt, prompt, 1, random_key(5, (uint64_t)b)); }
@@ -230,8 +228,13 @@ static void bench_rollout(void) {
 
 static void train_run(void *context) {
     Model *m = (Model *)context;
-    policy_forward(&m->policy, m->policy.weights, &m->batch, 0.6f);
-    policy_backward(&m->policy, &m->batch, m->dlogprob, m->dentropy, 0.6f);
+    Policy *p = &m->policy;
+    policy_forward_layers(p, p->weights, &m->batch);
+    for (int row = 0; row < m->batch.rows; row += p->train.logit_rows) {
+        policy_head_forward(p, p->weights, m->batch.rows, row, 0.6f);
+        policy_head_backward(p, m->batch.rows, row, m->dlogprob, m->dentropy, 0.6f);
+    }
+    policy_backward_layers(p, &m->batch);
 }
 static void train(int line, int sequences, int length_full, int recompute, double first, double good, double times_peer) {
     const int length = bench_smoke ? 96 : length_full, N = sequences * length, prompt = bench_smoke ? 8 : PROMPT;
@@ -266,10 +269,10 @@ static void bench_train_24k(void) {
 // ---- 12: a whole step
 
 typedef struct {
-    double total, generate, reference, forward, backward, update;
+    double total, generate, reference, forward, head, backward, update;
 } StepSeconds;
 static double lap(double *since) { // seconds since the last lap, the device idle at both ends
-    bench_wait();
+    device_wait();
     const double now = seconds_now(), seconds = now - *since;
     *since = now;
     return seconds;
@@ -303,11 +306,15 @@ static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int 
                 memcpy(sample->reference_logprob, p->host_logprob + m->batch.starts[s] + sample->prompt_count - 1, sizeof(float) * (size_t)sample->count);
             }
             t.reference += lap(&since);
-            policy_forward(p, p->weights, &m->batch, 0.6f);
+            policy_forward_layers(p, p->weights, &m->batch);
             t.forward += lap(&since);
-            grpo_loss(m->dlogprob, m->dentropy, &stats, &m->batch, &m->samples, p->host_logprob, p->host_entropy, response_tokens, &loss);
-            lap(&since);
-            policy_backward(p, &m->batch, m->dlogprob, m->dentropy, 0.6f);
+            for (int row = 0; row < m->batch.rows; row += p->train.logit_rows) {
+                policy_head_forward(p, p->weights, m->batch.rows, row, 0.6f);
+                grpo_loss(m->dlogprob, m->dentropy, &stats, &m->batch, row, p->train.logit_rows, &m->samples, p->host_logprob, p->host_entropy, response_tokens, &loss);
+                policy_head_backward(p, m->batch.rows, row, m->dlogprob, m->dentropy, 0.6f);
+            }
+            t.head += lap(&since);
+            policy_backward_layers(p, &m->batch);
             t.backward += lap(&since);
         }
         policy_update(p, &adamw, &updates);
@@ -339,8 +346,8 @@ static void bench_grpo_step(void) {
     bench_row(&row, "16 prompts x 16, mean 1024, reference, 2 updates");
     row.unit = "tok/s", row.work = tokens;
     bench_row(&row, "the same, response tokens");
-    bench_note(12, "generate, reference, forward, backward, update", "", "%.2f, %.2f, %.2f, %.2f, %.2f s", t.generate, t.reference, t.forward, t.backward, t.update);
-    bench_note(12, "share of the step outside these", "at most 3 %", "%.1f %%", 100 * (1 - (t.generate + t.reference + t.forward + t.backward + t.update) / t.total));
+    bench_note(12, "generate, reference, forward, head and loss, backward, update", "", "%.2f, %.2f, %.2f, %.2f, %.2f, %.2f s", t.generate, t.reference, t.forward, t.head, t.backward, t.update);
+    bench_note(12, "share of the step outside these", "at most 3 %", "%.1f %%", 100 * (1 - (t.generate + t.reference + t.forward + t.head + t.backward + t.update) / t.total));
     free(ids);
     free(watch.limit);
     model_free(&m);

@@ -82,7 +82,6 @@ static void bench_gemm(void) {
         const int N = smoke_or(24, shapes[s].rows), C = smoke_or(shapes[s].C / 64, shapes[s].C), OC = smoke_or(shapes[s].OC / 64, shapes[s].OC);
         const bool head = s == 4;
         Gemm g = {.N = N, .C = C, .OC = OC};
-        void *barrier = bench_barrier = device_alloc("barrier", 64);
         g.x = bench_random_x("x", (size_t)N * (size_t)C, 1), g.weight = bench_random_x("weight", (size_t)OC * (size_t)C, 0.02f);
         g.out = bench_random_x("out", (size_t)N * (size_t)OC, 0.02f), g.dweight = bench_random_f("dweight", (size_t)OC * (size_t)C, 1, false);
         if (head) { g.out_float = bench_random_f("logits", (size_t)N * (size_t)OC, 1, false); }
@@ -92,7 +91,6 @@ static void bench_gemm(void) {
             bench_row(&row, "%s %s, %dx%d, %d rows", shapes[s].name, kinds[g.kind], shapes[s].OC, shapes[s].C, shapes[s].rows);
             total.seconds += row.seconds, total.work += row.work, total.part[0].flops += row.work;
         }
-        assert(barrier == bench_barrier);
         device_shutdown();
     }
     bench_row(&total, "all, by time");
@@ -103,7 +101,7 @@ static void bench_gemm(void) {
 typedef struct {
     int S, N, *starts;
     floatX *qkv, *out, *dout, *dqkv;
-    float *lse, *delta;
+    float *lse, *scratch;
 } Attention;
 static void attention_forward_run(void *context) {
     const Attention *a = (const Attention *)context;
@@ -111,7 +109,7 @@ static void attention_forward_run(void *context) {
 }
 static void attention_backward_run(void *context) {
     const Attention *a = (const Attention *)context;
-    attention_backward(a->dqkv, a->delta, a->dout, a->qkv, a->out, a->lse, a->starts, a->S, 1 / sqrtf(HEAD_DIM), a->N, HEADS, KV_HEADS, HEAD_DIM);
+    attention_backward(a->dqkv, a->scratch, a->dout, a->qkv, a->out, a->lse, a->starts, a->S, 1 / sqrtf(HEAD_DIM), a->N, HEADS, KV_HEADS, HEAD_DIM);
 }
 static Attention attention_create(int S, const int *starts, bool backward) {
     Attention a = {.S = S, .N = starts[S], .starts = bench_upload_ints("starts", starts, (size_t)S + 1)};
@@ -120,7 +118,7 @@ static Attention attention_create(int S, const int *starts, bool backward) {
     a.lse = bench_random_f("lse", N * HEADS, 1, false);
     if (backward) {
         a.dout = bench_random_x("dout", N * HEADS * HEAD_DIM, 1), a.dqkv = bench_random_x("dqkv", N * QKV_WIDTH, 0);
-        a.delta = bench_random_f("delta", N * HEADS, 1, false);
+        a.scratch = (float *)device_alloc("scratch", sizeof(float) * attention_backward_scratch_floats(N, (size_t)S, HEADS, KV_HEADS, HEAD_DIM));
     }
     return a;
 }
@@ -131,7 +129,6 @@ static void bench_attention(bool backward) {
         const int S = shapes[i][0], T = smoke_or(40, shapes[i][1]);
         int starts[4];
         for (int s = 0; s <= S; s++) { starts[s] = s * T; }
-        bench_barrier = device_alloc("barrier", 64);
         Attention a = attention_create(S, starts, backward);
         attention_forward_run(&a); // lse and out for the backward pass
         BenchRow row = {.line = backward ? 3 : 2, .unit = "TFLOP/s", .of = "FLASH", .good_of = "cuDNN", .first = 1, .good = backward ? 0.85 : 0.9, .work = attention_work(S, T) * (backward ? 2.5 : 1), .seconds = bench_time(backward ? attention_backward_run : attention_forward_run, &a)};
@@ -151,13 +148,14 @@ static void bench_attention_backward(void) { bench_attention(true); }
 
 enum { MAX_CACHES = 8 };
 typedef struct {
-    int B, max_pages, caches, turn, *tables, *lengths;
+    int B, max_pages, caches, turn, *tables, *lengths, *plan;
+    float *scratch;
     floatX *out, *qkv, *cache[MAX_CACHES];
 } Decode;
 static void decode_run(void *context) {
     Decode *a = (Decode *)context;
     a->turn = (a->turn + 1) % a->caches; // another layer's keys and values each time: none are left in the L2 cache
-    attention_decode(a->out, a->qkv, a->cache[a->turn], a->tables, a->lengths, a->max_pages, 1 / sqrtf(HEAD_DIM), a->B, HEADS, KV_HEADS, HEAD_DIM);
+    attention_decode(a->out, a->plan, a->scratch, a->qkv, a->cache[a->turn], a->tables, a->lengths, a->max_pages, 1 / sqrtf(HEAD_DIM), a->B, HEADS, KV_HEADS, HEAD_DIM);
 }
 // Ragged lengths spread evenly over mean/5 .. 9 mean/5, in no order; the pages of all sequences interleave, as they do after a while.
 static void bench_decode_shape(const char *name, int B, int mean, bool ragged) {
@@ -176,13 +174,15 @@ static void bench_decode_shape(const char *name, int B, int mean, bool ragged) {
     for (int i = 0; i < a.max_pages; i++) {
         for (int b = 0; b < a.B; b++) { tables[b * a.max_pages + i] = i * KV_PAGE < lengths[b] ? pages++ : 0; }
     }
-    bench_barrier = device_alloc("barrier", 64);
     const size_t cache_bytes = (size_t)pages * kv_page_bytes(KV_HEADS, HEAD_DIM);
     a.caches = smoke_or(1, (int)(((size_t)1 << 30) / cache_bytes) + 1); // far more than 50 MB between two uses
     a.caches = a.caches < MAX_CACHES ? a.caches : MAX_CACHES;
     for (int i = 0; i < a.caches; i++) { a.cache[i] = bench_random_x("cache", cache_bytes / sizeof(floatX), 1); }
     a.qkv = bench_random_x("qkv", (size_t)a.B * QKV_WIDTH, 1), a.out = bench_random_x("out", (size_t)a.B * HEADS * HEAD_DIM, 1);
     a.tables = bench_upload_ints("tables", tables, (size_t)a.B * (size_t)a.max_pages), a.lengths = bench_upload_ints("lengths", lengths, (size_t)a.B);
+    const int chunks = attention_decode_chunks(a.B, most, 0, pages);
+    a.plan = (int *)device_alloc("plan", attention_decode_plan_bytes(chunks, HEADS, KV_HEADS)), a.scratch = (float *)device_alloc("scratch", attention_decode_scratch_bytes(chunks, HEADS, HEAD_DIM));
+    attention_decode_plan(a.plan, a.tables, a.lengths, a.max_pages, a.B, HEADS, KV_HEADS); // once for all layers of a step
     BenchRow row = {.line = 4, .unit = "GB/s", .of = "limit", .first = 0.7, .good = 0.85, .times_peer = 1.5, .times_of = "SDPA", .work = tokens * 2 * KV_HEADS * HEAD_DIM * sizeof(floatX), .seconds = bench_time(decode_run, &a)};
     row.part[0].bytes = row.work;
     bench_row(&row, "%s", name);
@@ -196,7 +196,7 @@ static void bench_decode(void) {
     bench_decode_shape("B=8, 24576 tokens", 8, 24576, false);
 }
 
-// ---- 7: the head, in chunks of rows as policy_forward and policy_backward go through it
+// ---- 7: the head, in chunks of rows as policy_head_forward and policy_head_backward go through it
 
 typedef struct {
     int N, C, V, chunk, *targets;
@@ -207,24 +207,21 @@ typedef struct {
 } Head;
 static void head_run(void *context) {
     const Head *h = (const Head *)context;
-    for (int pass = 0; pass < 1 + h->backward; pass++) {
-        for (int r = 0; r < h->N; r += h->chunk) {
-            const int rows = h->N - r < h->chunk ? h->N - r : h->chunk;
-            const size_t at = (size_t)r * (size_t)h->C;
-            linear_forward_float(h->logits, h->hidden + at, h->weight, rows, h->C, h->V);
-            if (pass == 0) {
-                logprob_forward(h->logprob + r, h->entropy + r, h->lse + r, h->logits, h->targets + r, 0.6f, rows, h->V, h->V);
-            } else {
-                logprob_backward(h->dlogits, h->logits, h->lse + r, h->entropy + r, h->targets + r, h->dlogprob + r, h->dentropy + r, 0.6f, rows, h->V, h->V);
-                linear_backward(h->dhidden + at, h->dweight, NULL, h->dlogits, h->hidden + at, h->weight, rows, h->C, h->V);
-            }
-        }
+    for (int r = 0; r < h->N; r += h->chunk) {
+        const int rows = h->N - r < h->chunk ? h->N - r : h->chunk;
+        const size_t at = (size_t)r * (size_t)h->C;
+        linear_forward_float(h->logits, h->hidden + at, h->weight, rows, h->C, h->V);
+        logprob_forward(h->logprob + r, h->entropy + r, h->lse + r, h->logits, h->targets + r, 0.6f, rows, h->V, h->V);
+        if (!h->backward) { continue; }
+        logprob_backward(h->dlogits, h->logits, h->lse + r, h->entropy + r, h->targets + r, h->dlogprob + r, h->dentropy + r, 0.6f, rows, h->V, h->V);
+        linear_backward(h->dhidden + at, h->dweight, NULL, h->dlogits, h->hidden + at, h->weight, rows, h->C, h->V);
     }
 }
 static void bench_head(void) {
     Head h = {.N = smoke_or(40, ROWS), .C = smoke_or(24, HIDDEN), .V = smoke_or(512, VOCABULARY), .logits_bytes = (size_t)smoke_or(1 << 16, 1 << 30)};
     const size_t N = (size_t)h.N, C = (size_t)h.C, V = (size_t)h.V, row_bytes = V * (sizeof(float) + sizeof(floatX));
     h.chunk = (int)(h.logits_bytes / row_bytes < N ? h.logits_bytes / row_bytes : N);
+    if (h.chunk > 128) { h.chunk = h.chunk / 128 * 128; }
     h.hidden = bench_random_x("hidden", N * C, 1), h.weight = bench_random_x("head", V * C, 0.02f), h.dhidden = bench_random_x("dhidden", N * C, 0), h.dweight = bench_random_f("dhead", V * C, 0, false);
     h.logits = bench_random_f("logits", (size_t)h.chunk * V, 1, false), h.dlogits = bench_random_x("dlogits", (size_t)h.chunk * V, 1);
     float **results[] = {&h.logprob, &h.entropy, &h.lse, &h.dlogprob, &h.dentropy};
@@ -234,8 +231,8 @@ static void bench_head(void) {
     h.targets = bench_upload_ints("targets", targets, N);
     const double product = 2.0 * h.N * h.C * (double)h.V;
     bench_row(&(BenchRow){.line = 7, .unit = "ms", .seconds = bench_time(head_run, &h), .of = "limit", .first = 0.75, .good = 0.88, .times_peer = 2, .part[0].flops = product}, "logprob and entropy, forward, %d rows", ROWS);
-    h.backward = true; // the logits are made twice: four products
-    bench_row(&(BenchRow){.line = 7, .unit = "ms", .seconds = bench_time(head_run, &h), .of = "limit", .first = 0.75, .good = 0.88, .times_peer = 2, .part[0].flops = 4 * product}, "forward + backward, %d rows", ROWS);
+    h.backward = true; // the logits are made once: three products
+    bench_row(&(BenchRow){.line = 7, .unit = "ms", .seconds = bench_time(head_run, &h), .of = "limit", .first = 0.75, .good = 0.88, .times_peer = 2, .part[0].flops = 3 * product}, "forward + backward, %d rows", ROWS);
     bench_note(7, "memory beside inputs and gradients", "at most 1024 MiB", "%.0f MiB", (double)h.chunk * (double)row_bytes / (1 << 20));
     free(targets);
 }
@@ -257,8 +254,7 @@ static void rmsnorm_backward_run(void *context) {
 }
 static void rope_write_run(void *context) {
     const Rows *r = (const Rows *)context;
-    rope_forward(r->a, r->table, r->positions, r->N, HEADS, KV_HEADS, HEAD_DIM);
-    kv_cache_write(r->cache, r->a, r->slots, r->N, HEADS, KV_HEADS, HEAD_DIM);
+    rope_cache_forward(r->a, r->cache, r->table, r->positions, r->slots, r->N, HEADS, KV_HEADS, HEAD_DIM);
 }
 static void swiglu_run(void *context) {
     const Rows *r = (const Rows *)context;
@@ -306,7 +302,6 @@ static void bench_stream(void) {
     stream_row("swiglu forward", swiglu_run, &r, tokens * 3 * F * X);
     stream_row("swiglu backward", swiglu_backward_run, &r, tokens * 5 * F * X); // read gate, up, dout, write two
     device_shutdown();
-    bench_barrier = device_alloc("barrier", 64);
     Parameters p = {.count = (size_t)smoke_or(4096, 1777088000)};
     p.weight = bench_random_x("weights", p.count, 0.02f), p.master = bench_random_f("master", p.count, 0.02f, false), p.m = bench_random_f("m", p.count, 1e-4f, false);
     p.v = bench_random_f("v", p.count, 1e-8f, true), p.gradient = bench_random_f("gradients", p.count, 1e-4f, false);

@@ -12,6 +12,7 @@ LLMC_C void device_zero(void *memory, size_t bytes);
 LLMC_C void device_upload(void *to_device, const void *from_host, size_t bytes);
 LLMC_C void device_download(void *to_host, const void *from_device, size_t bytes); // waits for pending work
 LLMC_C void device_copy(void *to_device, const void *from_device, size_t bytes);
+LLMC_C void device_wait(void); // until all work given to the device is done
 
 // ---- working ahead. A GPU works through a queue while the host goes on; the CPU backend has done everything when a call returns.
 // device_send and device_fetch copy when their turn in the queue comes: the host's side is memory of device_host_alloc, left alone until

@@ -339,7 +339,7 @@ static inline int rollout_collect(RolloutEngine *e, Samples *samples, const Roll
         sequence->known++;
         e->decoded_tokens++;
         for (int i = 0; i < options->eos_count; i++) { s->finished |= token == options->eos[i]; }
-        sequence->ended = s->finished || s->count == options->max_new_tokens;
+        sequence->ended = s->finished || s->count == (s->limit ? s->limit : options->max_new_tokens);
         if (!sequence->ended) { continue; }
         finished++;
         if (options->on_finished) { options->on_finished(options->context, s); }
@@ -383,9 +383,11 @@ static inline bool rollout_generate(RolloutEngine *e, const Policy *p, Samples *
             page_pool_reset(&e->pool);
             return false;
         }
-        int before = e->running_count;
-        while (rollout_admit(e, samples)) {}
-        if (e->running_count > before) { rollout_prefill(e, p, samples, before); }
+        for (int before = -1; before != e->running_count;) { // until nobody else fits: a prefill pass has room for so many prompts
+            before = e->running_count;
+            while (rollout_admit(e, samples)) {}
+            if (e->running_count > before) { rollout_prefill(e, p, samples, before); }
+        }
         rollout_grow(e, samples);
         rollout_grow_ahead(e);
         assert(e->running_count > 0);

@@ -12,6 +12,7 @@ typedef struct {
     uint64_t key; // random key of this sample: its tokens depend on it and on the weights, on nothing else
     int *tokens;  // response, with the end-of-sequence token if it came to one
     int count;
+    int limit;                // its longest answer, where that is less than RolloutOptions allow; 0: as they say
     float *logprob;           // by the sampler, at the sampling temperature
     float *reference_logprob; // by the frozen reference, filled by the trainer
     bool finished;            // ended by itself; false: cut at the limit

@@ -1,5 +1,5 @@
 """Line 7: log-probability and entropy of 16,384 rows. Chunks of 2,048 rows, compiled; and cross_entropy on all logits at once, which has no entropy.
-The backward pass of a chunk follows its forward pass at once, so logits are made once, ours twice. Gradients are bf16, ours of the weights fp32."""
+The backward pass of a chunk follows its forward pass at once, so logits are made once, as ours are. Gradients are bf16, ours of the weights fp32."""
 from common import *
 import torch.nn.functional as F
 

@@ -67,6 +67,7 @@ void device_zero(void *memory, size_t bytes) { memset(memory, 0, bytes); }
 void device_upload(void *to_device, const void *from_host, size_t bytes) { memcpy(to_device, from_host, bytes); }
 void device_download(void *to_host, const void *from_device, size_t bytes) { memcpy(to_host, from_device, bytes); }
 void device_copy(void *to_device, const void *from_device, size_t bytes) { memcpy(to_device, from_device, bytes); }
+void device_wait(void) {}
 bool device_works_ahead(void) { return false; }
 void *device_host_alloc(const char *what, size_t bytes) { return device_alloc(what, bytes); }
 void device_send(void *to_device, const void *from_host, size_t bytes) { memcpy(to_device, from_host, bytes); }

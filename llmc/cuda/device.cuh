@@ -120,6 +120,7 @@ void device_copy(void *to_device, const void *from_device, size_t bytes) {
     cudaCheck(cudaMemcpyAsync(to_device, from_device, bytes, cudaMemcpyDeviceToDevice, main_stream));
 }
 
+void device_wait(void) { cudaCheck(cudaStreamSynchronize(main_stream)); }
 bool device_works_ahead(void) { return true; }
 void *device_host_alloc(const char *what, size_t bytes) {
     void *memory = NULL;
