@@ -88,12 +88,7 @@ LLMC_C void attention_decode(floatX *out, int *plan, float *scratch, const float
                              const int *lengths, int max_pages, float scale, int B, int H, int KV, int D) {
     if (D > ATTENTION_MOST) { device_refuse("attention_decode: heads of more than 128 channels are not supported on CUDA"); }
     if (B == 0) { return; }
-    if constexpr (sizeof(floatX) == 2) {
-        if (attention_decode_mma_takes(out, scratch, qkv, cache, D)) {
-            attention_decode_mma(out, plan, scratch, qkv, cache, scale, H, KV, D);
-            return;
-        }
-    }
+    if (attention_decode_mma<sizeof(floatX)>(out, plan, scratch, qkv, cache, scale, H, KV, D)) { return; }
     dim3 grid(KV * CEIL_DIV(H / KV, (int)PLAIN_HEADS), B);
     int threads = 32 * PLAIN_WARPS;
     if (!packs_fit(D, qkv, cache)) {

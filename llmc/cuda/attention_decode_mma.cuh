@@ -250,19 +250,24 @@ __global__ void __launch_bounds__(32 * DECODE_WARPS, 2) attention_decode_mma_ker
     cp_async_wait<0>();
 }
 
-static bool attention_decode_mma_takes(const void *out, const void *scratch, const void *qkv, const void *cache, int D) {
-    return sizeof(floatX) == 2 && (D == 64 || D == 128) && packs_fit(D, out, scratch, qkv, cache);
-}
 template <int D, int rows, typename... Arguments>
 static void attention_decode_mma_run(Arguments... arguments) {
     const size_t shared_bytes = sizeof(DecodeShared<D, rows>);
     cudaCheck(cudaFuncSetAttribute(attention_decode_mma_kernel<D, rows>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes));
     RUN((attention_decode_mma_kernel<D, rows>), 2 * device_properties()->multiProcessorCount, 32 * DECODE_WARPS, shared_bytes, arguments...);
 }
-static void attention_decode_mma(floatX *out, int *plan, float *scratch, const floatX *qkv, const floatX *cache, float scale, int H, int KV, int D) {
-    float scale_log2 = scale * 1.44269504f;
-    if (D == 64 && H / KV <= 8) { attention_decode_mma_run<64, 8>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
-    if (D == 64 && H / KV > 8) { attention_decode_mma_run<64, 16>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
-    if (D == 128 && H / KV <= 8) { attention_decode_mma_run<128, 8>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
-    if (D == 128 && H / KV > 8) { attention_decode_mma_run<128, 16>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
+// False: not for tensor cores. A template, so that an fp32 build has none of these kernels.
+template <int element_bytes>
+static bool attention_decode_mma(floatX *out, int *plan, float *scratch, const floatX *qkv, const floatX *cache, float scale, int H, int KV, int D) {
+    if constexpr (element_bytes == 2) {
+        float scale_log2 = scale * 1.44269504f; // log2(e)
+        bool few = H / KV <= 8;
+        if ((D != 64 && D != 128) || !packs_fit(D, out, scratch, qkv, cache)) { return false; }
+        if (D == 64 && few) { attention_decode_mma_run<64, 8>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
+        if (D == 64 && !few) { attention_decode_mma_run<64, 16>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
+        if (D == 128 && few) { attention_decode_mma_run<128, 8>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
+        if (D == 128 && !few) { attention_decode_mma_run<128, 16>(out, plan, scratch, qkv, cache, scale_log2, H, KV); }
+        return true;
+    }
+    return false;
 }
