@@ -16,11 +16,15 @@ static floatX *device_random(const char *what, int count, float amplitude) {
     free(host);
     return device;
 }
-static floatX *device_nan(const char *what, size_t bytes) {
-    floatX *host = (floatX *)host_alloc(bytes), *device = (floatX *)device_alloc(what, bytes);
+static void fill_nan(floatX *device, size_t bytes) {
+    floatX *host = (floatX *)host_alloc(bytes);
     for (size_t i = 0; i < bytes / sizeof(floatX); i++) { host[i] = to_floatX(NAN); }
     device_upload(device, host, bytes);
     free(host);
+}
+static floatX *device_nan(const char *what, size_t bytes) {
+    floatX *device = (floatX *)device_alloc(what, bytes);
+    fill_nan(device, bytes);
     return device;
 }
 static int *device_ints(const int *host, int count) { return (int *)device_array("ints", host, (size_t)count * sizeof(int)); }
@@ -54,7 +58,7 @@ static void decode(floatX *out, Room room, const floatX *qkv, const floatX *cach
     const int layers = max_pages > DECODE_CHUNK_PAGES ? 2 : 1; // a plan serves every layer; what a layer counts in it comes from several chunks
     attention_decode_plan(room.plan, tables, lengths, max_pages, B, H, KV);
     for (int layer = 0; layer < layers; layer++) {
-        if (layer > 0) { device_zero(out, (size_t)(B * H * D) * sizeof(floatX)); } // the second must write its own
+        fill_nan(out, (size_t)(B * H * D) * sizeof(floatX)); // each must write its own, zeros of idle rows too
         attention_decode(out, room.plan, room.scratch, qkv, cache, tables, lengths, max_pages, scale, B, H, KV, D);
     }
 }
