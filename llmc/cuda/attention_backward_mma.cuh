@@ -9,8 +9,9 @@
 // tile and head says whose turn it is. Likewise dk and dv over the chunks of the queries, in rising order. Every order is a function of the
 // place in the sequence alone, so the bits are too.
 // Nobody waits for a block that has not begun: blocks take their number from a ticket, and level (number of tiles of keys of the chunk that
-// have their turn before) rises with it. In practice nobody waits at all: at a step the block before has passed it 2 steps ago, for its queries
-// begin 2 tiles later. Chunks keep blocks of long sequences equal, and the last of them short.
+// have their turn before) rises with it. Waiting should be rare: blocks that begin together stay 2 steps apart at the diagonal, where the block
+// before began 2 tiles later, and elsewhere keep the distance that a first wait gave them. Chunks keep blocks of long sequences equal, and the
+// last of them short.
 #pragma once
 #include "llmc/cuda/attention_mma_tile.cuh"
 
