@@ -2,15 +2,16 @@
 // registers moved between warpgroups. Only for units compiled for sm_90a. test/emulator/hopper.cuh is the double for the host; -I picks one of the two.
 //
 // Tiles of bf16 with 128-byte swizzle: rows of 64 values (128 bytes), the tile on a 1024-byte boundary. The 16-byte piece at byte b of the plain
-// layout lies at b ^ (b >> 7 & 7) << 4 (CuTe: Swizzle<3,4,3>). TMA writes tiles in this way, and wgmma reads them through a 64-bit descriptor
-// (PTX ISA, "Asynchronous warpgroup level matrix shared memory layout", tables of strides and "Matrix descriptor format"; CuTe: make_gmma_desc):
+// layout lies at b ^ (b >> 7 & 7) << 4 (PTX ISA, "Tensor swizzling modes"; CuTe: Swizzle<3,4,3>). TMA writes tiles in this way, and wgmma reads
+// them through a 64-bit descriptor (PTX ISA, "Asynchronous warpgroup level matrix shared memory layout", tables of strides and "Matrix descriptor
+// format"; CuTe: make_gmma_desc):
 //   bits 0-13 address / 16;  16-29 leading offset / 16;  32-45 stride offset / 16;  49-51 base offset, 0 on 1024-byte boundaries;  62-63: 1, 128-byte swizzle
 // An operand whose 16 values of the summed dimension are neighbours (q, k): a stride offset is from 8 rows to the next 8; the leading offset is unused.
 // Along the row the address goes on by 32 bytes for each product of depth 16: the swizzle works on the bits of the final address.
 // An operand whose other dimension is contiguous ("transposed", v): the leading offset is from 64 columns to the next 64, the stride offset from 8
 // rows of the summed dimension to the next 8.
-// Fragments of a thread (PTX ISA, "Register fragments" of m64nNk16): warp w of the warpgroup owns rows 16w .. 16w+15. Within them the four registers
-// of a are those of mma_bf16 (ptx.cuh), and d[4i .. 4i+3] are its four values d of columns 8i .. 8i+7.
+// Fragments of a thread (PTX ISA, "Register fragments" of m64nNk16; CuTe: ALayout_64x16, CLayout_64xN): warp w of the warpgroup owns rows 16w ..
+// 16w+15. Within them the four registers of a are those of mma_bf16 (ptx.cuh), and d[4i .. 4i+3] are its four values d of columns 8i .. 8i+7.
 #pragma once
 #include <cuda.h>
 #include <ptx.cuh>
