@@ -43,7 +43,7 @@ __global__ void row_per_thread(float *to, float *to_entropy, float *to_lse, cons
 }
 static void rung1(void) { RUN(row_per_thread, CEIL_DIV(N, 64), 64, 0, logprob.device, entropy.device, lse.device, logits.device, targets.device, 1 / temperature, N, V); }
 
-// Rung 2, a block per row: neighbours read neighbours, all multiprocessors are busy. But the row is read twice, and 264 rows at once are
+// Rung 2, a block per row: neighbours read neighbours, all multiprocessors are busy. But the row is read twice, and the rows under way together are
 // more than the second-level cache holds. In Nsight: DRAM bytes are twice the logits.
 __device__ static inline float block_max(float x) {
     __shared__ float of_warp[32];

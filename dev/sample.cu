@@ -48,9 +48,9 @@ static void rung1(void) { RUN(row_per_thread, CEIL_DIV(B, 32), 32, 0, token.devi
 // Rung 2, a block per row, a segment of the ids to each warp: the segments' sums say in which one the draw falls, and its warp alone walks it,
 // 32 ids at a time. Largest, sums and walk read the row twice and a bit. In Nsight: DRAM bytes; warps waiting at the last barrier for the walk.
 // Rung 3, one pass: sums relative to the largest so far give every segment's sum in the first read (logprob_row does, for the log-probability
-// is wanted anyway). In Nsight: DRAM bytes halve; the walk of 4,864 ids by one warp is now the larger part of what is left.
-__global__ void __launch_bounds__(1024) segment_per_warp(int *to, float *to_logprob, const float *from, const uint64_t *key, const int *counter, float scale, int width, bool one_pass) {
-    __shared__ LogprobSums of_warp[32];
+// is wanted anyway). In Nsight: DRAM bytes halve; the walk of 9,600 ids by one warp is now the larger part of what is left.
+__global__ void __launch_bounds__(LOGPROB_THREADS, 2) segment_per_warp(int *to, float *to_logprob, const float *from, const uint64_t *key, const int *counter, float scale, int width, bool one_pass) {
+    __shared__ LogprobSums of_warp[LOGPROB_TOTAL + 1];
     __shared__ SampleSegments segments;
     const int b = blockIdx.x, warps = blockDim.x / 32, length = logprob_segment(width, warps);
     LogprobSums sums = logprob_row<false>(of_warp, from + (size_t)b * width, scale, width);
@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(1024) segment_per_warp(int *to, float *to_logp
         segments.tied[threadIdx.x] = 0;
     }
     __syncthreads();
-    if (threadIdx.x == 0) { sample_choose(&segments, row, all, length, (double)random_uniform(key[b], (uint64_t)counter[b])); }
+    if (threadIdx.x / 32 == 0) { sample_choose(&segments, row, all, length, (double)random_uniform(key[b], (uint64_t)counter[b])); }
     __syncthreads();
     if (threadIdx.x / 32 > 0) { return; }
     int drawn = sample_walk(row, all, segments.range);
@@ -75,14 +75,14 @@ static void segments(bool one_pass) {
 static void rung2(void) { segments(false); }
 static void rung3(void) { segments(true); }
 
-// Rung 4, shipped: all warps share the segment that was hit and one walks a piece of 160 ids; 16 bytes to a load.
+// Rung 4, shipped: all warps share the segment that was hit, and again, until one walks 64 ids; 16 bytes to a load.
 static void shipped(void) { sample_tokens(token.device, logprob.device, logits.device, keys.device, counters.device, temperature, 1, 0, B, V, V); }
 
 static const Rung rungs[] = {
     {"one thread per row", rung1},
     {"one block per row: a sum for every segment, one warp walks the segment that is hit", rung2},
     {"the segments' sums out of the pass that finds the largest", rung3},
-    {"shipped: the segment is shared once more, 16 bytes to a load", shipped},
+    {"shipped: the segment is shared among all warps, 16 bytes to a load", shipped},
 };
 int main(int argc, char **argv) {
     const Ladder ladder = {"sample", "256 x 151936", rungs, sizeof(rungs) / sizeof(rungs[0]), sizeof(shapes) / sizeof(shapes[0]) - 1, make, reference, work, LADDER_BANDWIDTH};

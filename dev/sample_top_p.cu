@@ -28,8 +28,8 @@ static double work(void) { return 4.0 * B * V; }
 
 // Rung 1, bisection: a logit's bits, put into an order that rises with it, are an integer of 32 bits; the border is found bit by bit from the top,
 // and every bit adds up what is above it: the row is read 35 times. In Nsight: DRAM bytes.
-__global__ void __launch_bounds__(1024) bisection(int *to, float *to_logprob, const float *from, const uint64_t *key, const int *counter, float scale, float share, int width) {
-    __shared__ LogprobSums of_warp[32];
+__global__ void __launch_bounds__(LOGPROB_THREADS, 2) bisection(int *to, float *to_logprob, const float *from, const uint64_t *key, const int *counter, float scale, float share, int width) {
+    __shared__ LogprobSums of_warp[LOGPROB_TOTAL + 1];
     const int b = blockIdx.x;
     LogprobSums sums = logprob_row<false>(of_warp, from + (size_t)b * width, scale, width);
     SampleRow row = {from + (size_t)b * width, scale, sums.largest, width};

@@ -32,9 +32,18 @@ __device__ static inline LogprobSums logprob_join(LogprobSums a, LogprobSums b) 
     logprob_rebase(&b, largest);
     return {largest, a.sum + b.sum, a.moment + b.moment};
 }
+__device__ static inline LogprobSums logprob_join_lanes(LogprobSums mine) { // lane 0 gets all of them, joined in a fixed order
+    for (int lane = 16; lane > 0; lane /= 2) {
+        LogprobSums other = {__shfl_down_sync(ALL_LANES, mine.largest, lane), __shfl_down_sync(ALL_LANES, mine.sum, lane), __shfl_down_sync(ALL_LANES, mine.moment, lane)};
+        mine = logprob_join(mine, other);
+    }
+    return mine;
+}
+enum { LOGPROB_THREADS = 512,
+       LOGPROB_TOTAL = 32 };               // where the sums of the whole row stand, behind those of up to 32 warps
 static inline int logprob_threads(int V) { // whole warps, 16 ids or more to a thread; part of what fixes the bits of a row
     int threads = CEIL_DIV(V, 16 * 32) * 32;
-    return threads < 1024 ? threads : 1024;
+    return threads < LOGPROB_THREADS ? threads : LOGPROB_THREADS;
 }
 static bool logprob_quads(const float *logits, int stride) { return stride % 4 == 0 && (uintptr_t)logits % 16 == 0; } // rows can be read 16 bytes at a time
 __device__ static inline int logprob_segment(int V, int warps) { return CEIL_DIV(V, 128 * warps) * 128; }             // ids of a warp
@@ -51,7 +60,7 @@ __device__ inline Floats<4> logprob_load(const float *logits, int v, int end) {
     return z;
 }
 enum { LOGPROB_AHEAD = 4 }; // loads of 16 bytes that a thread has under way
-// The sums of a row, in every thread of the block; of_warp[32] in shared memory keeps those of the segments.
+// The sums of a row, in every thread of the block; of_warp in shared memory keeps those of the segments.
 template <bool quads>
 __device__ inline LogprobSums logprob_row(LogprobSums *of_warp, const float *logits, float scale, int V) {
     int warp = threadIdx.x / 32, warps = blockDim.x / 32, segment = logprob_segment(V, warps), end = min((warp + 1) * segment, V);
@@ -75,23 +84,23 @@ __device__ inline LogprobSums logprob_row(LogprobSums *of_warp, const float *log
             }
         }
     }
-    for (int lane = 16; lane > 0; lane /= 2) { // lane 0 ends with all of them, joined in a fixed order
-        LogprobSums other = {__shfl_down_sync(ALL_LANES, mine.largest, lane), __shfl_down_sync(ALL_LANES, mine.sum, lane), __shfl_down_sync(ALL_LANES, mine.moment, lane)};
-        mine = logprob_join(mine, other);
-    }
+    mine = logprob_join_lanes(mine);
     if (threadIdx.x % 32 == 0) { of_warp[warp] = mine; }
     __syncthreads();
-    LogprobSums all = of_warp[0];
-    for (int w = 1; w < warps; w++) { all = logprob_join(all, of_warp[w]); }
-    return all;
+    if (warp == 0) {
+        LogprobSums none = {-FLT_MAX, 0, 0}, all = logprob_join_lanes((int)threadIdx.x < warps ? of_warp[threadIdx.x] : none);
+        if (threadIdx.x == 0) { of_warp[LOGPROB_TOTAL] = all; }
+    }
+    __syncthreads();
+    return of_warp[LOGPROB_TOTAL];
 }
 __device__ static inline float logprob_of(LogprobSums row, float logit, float scale) {
     return (float)((double)logprob_z(logit, scale) - (double)row.largest - log((double)row.sum));
 }
 
 template <bool quads>
-__global__ void __launch_bounds__(1024) logprob_forward_kernel(float *logprob, float *entropy, float *lse, const float *logits, const int *targets, float scale, int V, int stride) {
-    __shared__ LogprobSums of_warp[32];
+__global__ void __launch_bounds__(LOGPROB_THREADS, 2) logprob_forward_kernel(float *logprob, float *entropy, float *lse, const float *logits, const int *targets, float scale, int V, int stride) {
+    __shared__ LogprobSums of_warp[LOGPROB_TOTAL + 1];
     int n = blockIdx.x;
     const float *row = logits + (size_t)n * stride;
     LogprobSums sums = logprob_row<quads>(of_warp, row, scale, V);

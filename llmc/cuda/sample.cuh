@@ -1,5 +1,5 @@
 // CUDA body of ../sample.h: one block per row. Without top-k and top-p the row is read once: the sums that logprob_row leaves for every warp's
-// segment say into which segment the draw falls; the warps share that segment, and one of them walks its piece. Top-k and top-p read the row
+// segment say into which segment the draw falls; the warps share that segment, and so on, until one of them walks 128 ids. Top-k and top-p read the row
 // three times more. Nothing is sorted: what is kept is a threshold and how many of the ids equal to it, see sample_border.
 #pragma once
 #include "llmc/random.h"
@@ -99,22 +99,25 @@ __device__ inline SampleMass sample_border_bucket(SampleBorder *border, SampleRo
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, each = CEIL_DIV((int)SAMPLE_BUCKETS, (int)blockDim.x);
     for (int b = threadIdx.x; b < SAMPLE_BUCKETS; b += blockDim.x) { border->bucket[b] = 0; }
     __syncthreads();
-    SampleMass pending = 0; // of the bucket `last`: neighbours often share one, equal logits always do
+    SampleMass rest = 0, pending = 0; // of the last bucket, into which most ids fall; and of the bucket seen last, for equal logits share one
     int last = 0;
     sample_each_kept<quads>(row, kept, [&](float logit, int many) {
         int b = sample_bucket(row, logit, per_unit);
+        SampleMass mass = sample_measure<by_count>(row, logit) * many;
+        if (b == SAMPLE_BUCKETS - 1) {
+            rest += mass;
+            return;
+        }
         if (b != last && pending > 0) { atomicAdd(&border->bucket[last], pending), pending = 0; }
-        last = b, pending += sample_measure<by_count>(row, logit) * many;
+        last = b, pending += mass;
     });
     if (pending > 0) { atomicAdd(&border->bucket[last], pending); }
+    rest = warp_sum(rest);
+    if (lane == 0 && rest > 0) { atomicAdd(&border->bucket[SAMPLE_BUCKETS - 1], rest); }
     __syncthreads();
     SampleMass mine = 0, total = 0; // every thread adds up `each` neighbouring buckets, and finds what lies before them
     for (int i = 0; i < each && threadIdx.x * each + i < SAMPLE_BUCKETS; i++) { mine += border->bucket[threadIdx.x * each + i]; }
-    SampleMass before = mine;
-    for (int step = 1; step < 32; step *= 2) {
-        SampleMass other = __shfl_up_sync(ALL_LANES, before, step);
-        if (lane >= step) { before += other; }
-    }
+    SampleMass before = warp_scan(mine);
     if (lane == 31) { border->of_warp[warp] = before; }
     before -= mine;
     __syncthreads();
@@ -193,7 +196,8 @@ __device__ inline SampleKept sample_border(SampleBorder *border, SampleRow row, 
 
 // ---- the draw
 struct SampleRange { // ids in which the draw falls; and before them: how many lie at the threshold, and what the kept ones weigh
-    int begin, end, ties;
+    int begin, end;
+    int64_t ties;         // as wide as the rest, for a copy of the whole must not read a gap
     double running, mark; // the draw is the first id whose running sum exceeds the mark
 };
 struct SampleSegments {
@@ -201,25 +205,23 @@ struct SampleSegments {
     int tied[32];
     SampleRange range;
 };
-// Which of the segments of `length` ids the mark falls into, or the last with any weight; by one thread. mark < 0: it is u times the sum of all.
+// Which of the segments of `length` ids the mark falls into, or the last with any weight; by the first warp, a lane for each segment.
+// mark < 0: it is u times the sum of all.
 __device__ static inline void sample_choose(SampleSegments *segments, SampleRow row, SampleKept kept, int length, double u) {
-    SampleRange all = segments->range, chosen = {0, 0, 0, 0, all.mark};
+    const SampleRange all = segments->range;
     const double tie = kept.ties > 0 ? (double)sample_weight(row, sample_logit(kept.threshold)) : 0;
-    const int warps = blockDim.x / 32;
-    int ties = all.ties;
-    double sum = 0, running = all.running;
-    for (int w = 0; w < warps; w++) {
-        segments->mass[w] += max(0, min(kept.ties - ties, segments->tied[w])) * tie;
-        sum += segments->mass[w], ties += segments->tied[w];
+    const int lane = threadIdx.x, warps = blockDim.x / 32;
+    int tied = lane < warps ? segments->tied[lane] : 0, ties = (int)all.ties + warp_scan(tied) - tied; // before the segment
+    double mass = lane < warps ? segments->mass[lane] + max(0, min(kept.ties - ties, tied)) * tie : 0, sum = warp_scan(mass);
+    double before = __shfl_up_sync(ALL_LANES, sum, 1), total = __shfl_sync(ALL_LANES, sum, 31), mark = all.mark < 0 ? u * total : all.mark;
+    unsigned over = __ballot_sync(ALL_LANES, mass > 0 && all.running + sum > mark), some = __ballot_sync(ALL_LANES, mass > 0);
+    int chosen = over ? __ffs((int)over) - 1 : some ? 31 - __clz((int)some)
+                                                    : 0;
+    __syncwarp(); // all lanes have read the range
+    if (lane == chosen) {
+        int begin = all.begin + lane * length;
+        segments->range = {begin, min(begin + length, all.end), ties, all.running + (lane > 0 ? before : 0), mark};
     }
-    if (all.mark < 0) { chosen.mark = u * sum; }
-    ties = all.ties;
-    for (int w = 0; w < warps; w++) {
-        if (segments->mass[w] > 0) { chosen = {all.begin + w * length, min(all.begin + (w + 1) * length, all.end), ties, running, chosen.mark}; }
-        running += segments->mass[w], ties += segments->tied[w];
-        if (running > chosen.mark) { break; }
-    }
-    segments->range = chosen;
 }
 // The weight and the ties of every warp's segment of the range.
 template <bool quads>
@@ -236,18 +238,14 @@ __device__ inline void sample_weigh(SampleSegments *segments, SampleRow row, Sam
 }
 // The first id of the range at which the running sum exceeds the mark, or the last with any weight; by one warp, 32 ids at a time.
 __device__ static inline int sample_walk(SampleRow row, SampleKept kept, SampleRange range) {
-    int lane = threadIdx.x % 32, last = range.begin, ties = range.ties;
+    int lane = threadIdx.x % 32, last = range.begin, ties = (int)range.ties;
     double running = range.running;
     for (int v0 = range.begin; v0 < range.end; v0 += 32) {
         float logit = v0 + lane < range.end ? row.logits[v0 + lane] : -INFINITY;
         unsigned key = sample_key(logit), tied = __ballot_sync(ALL_LANES, v0 + lane < range.end && key == kept.threshold);
         int rank = ties + __popc(tied & ((1u << lane) - 1u)); // among the ids at the threshold
         bool keep = v0 + lane < range.end && (key > kept.threshold || (key == kept.threshold && rank < kept.ties));
-        double weight = keep ? (double)sample_weight(row, logit) : 0.0, scan = weight;
-        for (int step = 1; step < 32; step *= 2) {
-            double other = __shfl_up_sync(ALL_LANES, scan, step);
-            if (lane >= step) { scan += other; }
-        }
+        double weight = keep ? (double)sample_weight(row, logit) : 0.0, scan = warp_scan(weight);
         unsigned over = __ballot_sync(ALL_LANES, weight > 0 && running + scan > range.mark), some = __ballot_sync(ALL_LANES, weight > 0);
         if (some) { last = v0 + (over ? __ffs((int)over) - 1 : 31 - __clz((int)some)); }
         if (over) { break; }
@@ -261,20 +259,23 @@ template <bool quads>
 __device__ static inline int sample_draw(const LogprobSums *of_warp, SampleRow row, SampleKept kept, bool all, double u) {
     __shared__ SampleSegments segments;
     __shared__ int token;
-    const int warp = threadIdx.x / 32, warps = blockDim.x / 32, length = logprob_segment(row.V, warps), piece = CEIL_DIV(length, 32 * warps) * 32;
+    const int warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    int length = logprob_segment(row.V, warps);
     if (threadIdx.x == 0) { segments.range = {0, row.V, 0, 0, -1}; }
     if (all && (int)threadIdx.x < warps) {
         LogprobSums sums = of_warp[threadIdx.x];
         segments.mass[threadIdx.x] = (double)sums.sum * exp((double)sums.largest - (double)row.largest), segments.tied[threadIdx.x] = 0;
     }
     if (!all) { sample_weigh<quads>(&segments, row, kept, {0, row.V, 0, 0, -1}, length); }
-    __syncthreads();
-    if (threadIdx.x == 0) { sample_choose(&segments, row, kept, length, u); }
-    __syncthreads();
-    sample_weigh<quads>(&segments, row, kept, segments.range, piece);
-    __syncthreads();
-    if (threadIdx.x == 0) { sample_choose(&segments, row, kept, piece, u); }
-    __syncthreads();
+    for (;;) {
+        __syncthreads();
+        if (warp == 0) { sample_choose(&segments, row, kept, length, u); }
+        __syncthreads();
+        SampleRange range = segments.range;
+        if (range.end - range.begin <= 128 || warps == 1) { break; }
+        length = CEIL_DIV(range.end - range.begin, 32 * warps) * 32; // the warps share the segment
+        sample_weigh<quads>(&segments, row, kept, range, length);
+    }
     if (warp == 0) {
         int last = sample_walk(row, kept, segments.range);
         if (threadIdx.x == 0) { token = last; }
@@ -284,8 +285,8 @@ __device__ static inline int sample_draw(const LogprobSums *of_warp, SampleRow r
 }
 
 template <bool quads>
-__global__ void __launch_bounds__(1024) sample_kernel(int *token, float *logprob, const float *logits, const uint64_t *keys, const int *counters, float temperature, float top_p, int top_k, int V, int stride) {
-    __shared__ LogprobSums of_warp[32];
+__global__ void __launch_bounds__(LOGPROB_THREADS, 2) sample_kernel(int *token, float *logprob, const float *logits, const uint64_t *keys, const int *counters, float temperature, float top_p, int top_k, int V, int stride) {
+    __shared__ LogprobSums of_warp[LOGPROB_TOTAL + 1];
     __shared__ SampleBorder border;
     int b = blockIdx.x;
     float scale = temperature > 0 ? 1.0f / temperature : 1.0f;

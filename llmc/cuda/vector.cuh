@@ -112,6 +112,14 @@ __device__ inline T warp_sum(T v) { // the same bits in every lane
     for (int lane = 16; lane > 0; lane /= 2) { v += __shfl_xor_sync(ALL_LANES, v, lane); }
     return v;
 }
+template <typename T>
+__device__ inline T warp_scan(T v) { // the sum of this lane and all before it
+    for (int step = 1; step < 32; step *= 2) {
+        T other = __shfl_up_sync(ALL_LANES, v, step);
+        if ((int)threadIdx.x % 32 >= step) { v += other; }
+    }
+    return v;
+}
 __device__ inline float warp_max(float v) {
     for (int lane = 16; lane > 0; lane /= 2) { v = fmaxf(v, __shfl_xor_sync(ALL_LANES, v, lane)); }
     return v;

@@ -1,9 +1,6 @@
 // The emulated CUDA backend: the bodies of llmc/backend_cuda.cu compiled by the host compiler, and the tiled product in the place of cuBLASLt.
 #include "llmc/cuda/device.cuh"
-#include "llmc/cuda/linear_tiled.cuh"
-static void linear_product(Product p) {
-    if (p.M > 0 && p.N > 0) { linear_tiled(p); }
-}
+#include "llmc/cuda/linear_cublas.cuh" // the double beside this file
 #include "llmc/cuda/linear.cuh"
 #include "llmc/cuda/adamw.cuh"
 #include "llmc/cuda/attention_hopper.cuh"
