@@ -3,6 +3,7 @@
 # make check        format, lint, budgets, gcc and clang                     make bench        micro-benchmarks beside their limits
 # make help         this text                                                make clean        remove what was built
 # make ptxas        what each kernel takes of a GPU     make test BACKEND=emu   the kernels on an emulator, with race detection
+# make ladders      each kernel's rungs against the CPU body               dev/gpu_check.sh     everything that only a GPU can show
 # make ladders      the kernels of dev/, from naive to shipped, against the CPU bodies
 # BACKEND=cpu|cuda|emu forces a backend, PRECISION=FP32|BF16 the storage type, CC=gcc|clang the compiler.
 CC        := $(if $(filter default,$(origin CC)),cc,$(CC))
@@ -43,7 +44,7 @@ LDLIBS    += $(if $(filter emu,$(BACKEND)),-no-pie -lstdc++)
 
 $(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found))
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(if $(filter cuda,$(BACKEND)),tests)
 # The top-level programs are valid C11 under a .cu name; the backend they run on is one object file, chosen here.
 $(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -x c -c $< -o $@
 $(BUILD)/%.o: %.c             ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -c $< -o $@
@@ -65,7 +66,8 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(BACKEND_OBJECT)                          ; 
 $(BUILD)/dev/%: $(BUILD)/dev/%.o $(BACKEND_OBJECT)                            ; $(LINK)
 
 test: $(if $(filter emu,$(BACKEND)),test_emu,test_all)
-test_all: $(addprefix $(BUILD)/test/,$(TESTS)) $(PROGRAMS)
+tests: $(addprefix $(BUILD)/test/,$(TESTS))
+test_all: tests $(PROGRAMS)
 	@sh test/run.sh $(BUILD)/test
 # The same tests and programs under AddressSanitizer and UndefinedBehaviorSanitizer; leaks are errors.
 sanitize:
@@ -79,6 +81,6 @@ ptxas: ; @sh scripts/ptxas.sh $(NVCC) $(filter-out -gencode arch=% -MMD -MP,$(NV
 include dev/rules.mk
 help: ; @sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
 clean: ; rm -rf build $(PROGRAMS)
-.PHONY: all objects test test_all sanitize check mutants ptxas help clean
+.PHONY: all objects test tests test_all sanitize check mutants ptxas help clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)
