@@ -111,13 +111,14 @@ int main(void) {
     device_init();
     int many[70];
     for (int s = 0; s < 70; s++) { many[s] = 1 + s * 7 % 13 + (s == 40) * 200; }
+    test_equations(many, 70, 0, 1, 1, 64, 0.3f, 1);
+    test_broken(64, 3 * 64 + 5, 127);                                                               // a value in the last row of a tile
+    if (check_on_emulator() && sizeof(floatX) == 4) { return check_report("test_attention_long"); } // no kernel with long tiles
     test_equations((int[]){300, 17, 128, 129}, 4, 5, 2, 1, 128, 0.088f, 1);
     test_equations((int[]){400, 1}, 2, 150, 4, 2, 64, 0.125f, 1);
-    test_equations(many, 70, 0, 1, 1, 64, 0.3f, 1);
     test_equations((int[]){256}, 1, 0, 1, 1, 128, 1.0f, 8); // scores in the hundreds
     test_broken(64, 2 * 64 + 5, 100);                       // a key
-    test_broken(64, 3 * 64 + 5, 127);                       // values: the last row of a tile, the first, one inside
-    test_broken(64, 3 * 64 + 63, 128);
+    test_broken(64, 3 * 64 + 63, 128);                      // values: in the first row of a tile, inside
     test_broken(128, 3 * 128 + 127, 191);
     return check_report("test_attention_long");
 }
