@@ -87,7 +87,7 @@ def target(row, to_limit, speeds):
 
 
 def sum_of_peers(rows, step):
-    """Line 12's peer: its tokens at the speed of the peers of lines 5 and 8, and a third of the training time for the reference's forward pass."""
+    """Line 12's peer: its response tokens at the speed of the peers of lines 5 and 8, and a third of the training time for the reference's forward pass."""
     def seconds(line, start):
         found = [row["seconds"] / (row.get("work") or 1) for row in rows if row["line"] == line and "peer" in row and "seconds" in row and row["row"].startswith(start)]
         return min(found) if found else None

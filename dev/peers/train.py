@@ -26,7 +26,7 @@ def main():
         for sequences, length, recompute in shapes[line]:
             name, peer = f"{sequences} x {length}, recompute {recompute}", "Transformers, compiled" + (", checkpointed" if line == 9 else "")
             if (sequences, length) in done:
-                row(line, name, peer, done[sequences, length])
+                row(line, name, peer, *done[sequences, length])
                 continue
             t = smoke_or(48, length)
             tokens = torch.randint(0, model.config.vocab_size, (sequences, t), device=DEVICE)
@@ -40,8 +40,8 @@ def main():
                     loss.backward()
 
             try:
-                done[sequences, length] = seconds_of(run, warmups=2)
-                row(line, name, peer, done[sequences, length])
+                done[sequences, length] = seconds_of(run, warmups=2), sequences * t
+                row(line, name, peer, *done[sequences, length])
                 if DEVICE == "cuda" and line == 9:
                     print(json.dumps({"line": 9, "row": f"GPU memory taken, recompute {recompute}", "peer": peer, "text": f"{torch.cuda.max_memory_reserved() / 2**30:.1f} GiB"}), flush=True)
             except Exception as error:
