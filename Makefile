@@ -78,7 +78,7 @@ check: ; @sh scripts/check.sh
 mutants: ; @sh test/mutants.sh
 # Registers, shared memory and spills of every kernel; a spill is an error.
 ptxas: ; @sh scripts/ptxas.sh $(NVCC) $(filter-out -gencode arch=% -MMD -MP,$(NVCCFLAGS))
-include dev/rules.mk
+-include dev/rules.mk
 help: ; @sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
 clean: ; rm -rf build $(PROGRAMS)
 .PHONY: all objects test tests test_all sanitize check mutants ptxas help clean
