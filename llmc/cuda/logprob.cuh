@@ -32,6 +32,8 @@ __device__ static inline LogprobSums logprob_join(LogprobSums a, LogprobSums b) 
     logprob_rebase(&b, largest);
     return {largest, a.sum + b.sum, a.moment + b.moment};
 }
+// Value by value, for the emulator's race detector does not see a copy of the whole.
+__device__ static inline LogprobSums logprob_read(const LogprobSums *sums) { return {sums->largest, sums->sum, sums->moment}; }
 __device__ static inline LogprobSums logprob_join_lanes(LogprobSums mine) { // lane 0 gets all of them, joined in a fixed order
     for (int lane = 16; lane > 0; lane /= 2) {
         LogprobSums other = {__shfl_down_sync(ALL_LANES, mine.largest, lane), __shfl_down_sync(ALL_LANES, mine.sum, lane), __shfl_down_sync(ALL_LANES, mine.moment, lane)};
@@ -88,11 +90,11 @@ __device__ inline LogprobSums logprob_row(LogprobSums *of_warp, const float *log
     if (threadIdx.x % 32 == 0) { of_warp[warp] = mine; }
     __syncthreads();
     if (warp == 0) {
-        LogprobSums none = {-FLT_MAX, 0, 0}, all = logprob_join_lanes((int)threadIdx.x < warps ? of_warp[threadIdx.x] : none);
+        LogprobSums none = {-FLT_MAX, 0, 0}, all = logprob_join_lanes((int)threadIdx.x < warps ? logprob_read(&of_warp[threadIdx.x]) : none);
         if (threadIdx.x == 0) { of_warp[LOGPROB_TOTAL] = all; }
     }
     __syncthreads();
-    return of_warp[LOGPROB_TOTAL];
+    return logprob_read(&of_warp[LOGPROB_TOTAL]);
 }
 __device__ static inline float logprob_of(LogprobSums row, float logit, float scale) {
     return (float)((double)logprob_z(logit, scale) - (double)row.largest - log((double)row.sum));

@@ -263,7 +263,7 @@ __device__ static inline int sample_draw(const LogprobSums *of_warp, SampleRow r
     int length = logprob_segment(row.V, warps);
     if (threadIdx.x == 0) { segments.range = {0, row.V, 0, 0, -1}; }
     if (all && (int)threadIdx.x < warps) {
-        LogprobSums sums = of_warp[threadIdx.x];
+        LogprobSums sums = logprob_read(&of_warp[threadIdx.x]);
         segments.mass[threadIdx.x] = (double)sums.sum * exp((double)sums.largest - (double)row.largest), segments.tied[threadIdx.x] = 0;
     }
     if (!all) { sample_weigh<quads>(&segments, row, kept, {0, row.V, 0, 0, -1}, length); }
