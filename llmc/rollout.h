@@ -258,11 +258,12 @@ static inline void rollout_grow_ahead(RolloutEngine *e) {
 
 // ---- runs of decoding steps for all running sequences
 
-// Rows of a step: on a device that records, one of few numbers (1, 2, 4, .. 64, 128, 192, ..), each with a recording of its own.
+// Rows of a step: on a device that records, one of few numbers (1, 2, 4, .. 64, 128, 192, .. max_sequences), each with a recording of its own.
 static inline int rollout_width(int running, int max_sequences, int *recording) {
     int width = 1;
     for (*recording = 0; width < running; (*recording)++) { width += width < 64 ? width : 64; }
-    return device_works_ahead() && width <= max_sequences ? width : running;
+    if (!device_works_ahead()) { return running; }
+    return width < max_sequences ? width : max_sequences;
 }
 // The inputs of the coming run's first step; rows without a sequence are idle.
 static inline void rollout_send_inputs(RolloutEngine *e, const Samples *samples) {

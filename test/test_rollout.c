@@ -103,8 +103,9 @@ int main(void) {
     long preemptions;
     for (int f = 0; f < (check_on_emulator() ? 1 : 3); f++) {
         ModelConfig config = tiny_config(families[f]);
-        Samples wide = generate(&config, PROMPTS * group, 100u << 20, 0.7f, &preemptions, true);
-        check(preemptions == 0, "a large cache preempts nobody");
+        // on the emulator few rows and few pages, so that rows fall idle and pages pass from one to another under a recorded step
+        Samples wide = generate(&config, check_on_emulator() ? 6 : PROMPTS * group, check_on_emulator() ? 0 : 100u << 20, 0.7f, &preemptions, true);
+        check(preemptions == 0 || check_on_emulator(), "a large cache preempts nobody");
         if (!check_on_emulator()) { // many more steps
             Samples alone = generate(&config, 1, 0, 0.7f, &preemptions, false);
             if (check_on_cpu()) { check_same(&wide, &alone, "whole batch against one at a time"); }

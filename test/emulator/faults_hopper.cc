@@ -139,6 +139,7 @@ static int run(void) {
     cudaFuncSetAttribute(pipeline<fault>, cudaFuncAttributeMaxDynamicSharedMemorySize, 100 * 1024);
     LAUNCH(pipeline<fault>, 2 - (fault != none), fault == too_many_registers ? 384 : 256, Q_BYTES + 2 * B_BYTES + 1024 + sizeof(State), 0, out, q_map, b_map);
     cudaMemcpyAsync(got, out, sizeof(got), cudaMemcpyDeviceToHost);
+    cudaStreamSynchronize(0);
     cudaDeviceReset();
     for (int i = 0; i < (fault == none ? 2 : 1) * ROWS; i++) {
         int want[WIDTH] = {0};
