@@ -3,6 +3,8 @@
 #include "dev/ladder.cuh"
 #include "llmc/cuda/attention.cuh"
 #include "llmc/cuda/attention_backward.cuh" // the last rung
+// this ladder ends at mma.sync, on every GPU; dev/attention_hopper.cu goes on
+LLMC_C bool attention_forward_hopper(cudaStream_t, floatX *, float *, const floatX *, const int *, int, float, int, int, int, int) { return false; }
 namespace cpu {
 #include "llmc/cpu/attention.h" // the reference
 }
