@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(MMA_THREADS) tensor_cores(floatX *to, float *t
         __syncthreads();
         float s[2][MMA_KEYS / 8][4] = {};
         uint32_t p[2][MMA_KEYS / 16][4];
-        attention_scores_mma<channels>(s, q_tile, k_tile, warp_row, lane);
+        tile_products<channels, MMA_KEYS / 8>(s, q_tile, warp_row, k_tile, 0, lane);
         attention_mask_mma(s, row0 + warp_row, key0);
         attention_softmax_mma<channels / 8>(p, s, o, best, total, factor);
         attention_add_mma<channels>(o, p, v_tile, lane);

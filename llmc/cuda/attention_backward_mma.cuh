@@ -124,19 +124,7 @@ template <int D>
 __device__ static inline void attention_probabilities_mma(floatX *p_tile, floatX *ds_tile, const floatX *q_tile, const floatX *dout_tile, const floatX *k_tile, const floatX *v_tile, const float2 *rows, float scale, int diagonal, int thread) {
     int lane = thread % 32, row0 = thread / 32 / 4 * 32, key0 = thread / 32 % 4 * 32;
     float p[2][4][4] = {}, ds[2][4][4];
-#pragma unroll
-    for (int k = 0; k < D / 16; k++) {
-        uint32_t a[2][4];
-#pragma unroll
-        for (int m = 0; m < 2; m++) { fragment_left<D>(a[m], q_tile, row0 + m * 16, 2 * k, lane); }
-#pragma unroll
-        for (int n = 0; n < 4; n += 2) {
-            uint32_t b[4];
-            fragment_right<D>(b, k_tile, key0 + n * 8, 2 * k, lane);
-#pragma unroll
-            for (int m = 0; m < 2; m++) { fragment_product(p[m] + n, a[m], b); }
-        }
-    }
+    tile_products<D, 4>(p, q_tile, row0, k_tile, key0, lane);
     if (diagonal < BACKWARD_KEYS) {
         int ahead = key0 + lane % 4 * 2 - (row0 + lane / 4 + diagonal); // key minus row of this lane's first score
 #pragma unroll
@@ -156,19 +144,7 @@ __device__ static inline void attention_probabilities_mma(floatX *p_tile, floatX
         }
     }
     tile_store<BACKWARD_KEYS, 4>(p_tile, p, row0, key0 / 8, lane);
-#pragma unroll
-    for (int k = 0; k < D / 16; k++) {
-        uint32_t a[2][4];
-#pragma unroll
-        for (int m = 0; m < 2; m++) { fragment_left<D>(a[m], dout_tile, row0 + m * 16, 2 * k, lane); }
-#pragma unroll
-        for (int n = 0; n < 4; n += 2) {
-            uint32_t b[4];
-            fragment_right<D>(b, v_tile, key0 + n * 8, 2 * k, lane);
-#pragma unroll
-            for (int m = 0; m < 2; m++) { fragment_product(ds[m] + n, a[m], b); }
-        }
-    }
+    tile_products<D, 4>(ds, dout_tile, row0, v_tile, key0, lane);
 #pragma unroll
     for (int i = 0; i < 32; i++) { ds[i / 16][i / 4 % 4][i % 4] *= p[i / 16][i / 4 % 4][i % 4]; }
     tile_store<BACKWARD_KEYS, 4>(ds_tile, ds, row0, key0 / 8, lane);

@@ -64,22 +64,6 @@ __device__ static inline void attention_mask_mma(float s[2][MMA_KEYS / 8][4], in
     }
 }
 template <int D>
-__device__ static inline void attention_scores_mma(float s[2][MMA_KEYS / 8][4], const floatX *q_tile, const floatX *k_tile, int row0, int lane) {
-#pragma unroll
-    for (int k = 0; k < D / 16; k++) {
-        uint32_t a[2][4];
-#pragma unroll
-        for (int m = 0; m < 2; m++) { fragment_left<D>(a[m], q_tile, row0 + m * 16, 2 * k, lane); }
-#pragma unroll
-        for (int n = 0; n < MMA_KEYS / 8; n += 2) {
-            uint32_t b[4];
-            fragment_right<D>(b, k_tile, n * 8, 2 * k, lane);
-#pragma unroll
-            for (int m = 0; m < 2; m++) { fragment_product(s[m] + n, a[m], b); }
-        }
-    }
-}
-template <int D>
 __device__ static inline void attention_add_mma(float o[2][D / 8][4], const uint32_t p[2][MMA_KEYS / 16][4], const floatX *v_tile, int lane) {
 #pragma unroll
     for (int k = 0; k < MMA_KEYS / 16; k++) {
@@ -124,7 +108,7 @@ __global__ void __launch_bounds__(MMA_THREADS, 2) attention_forward_mma_kernel(f
         tile_load<MMA_KEYS, D, MMA_THREADS>(v_tile, k + KV * D, stride, behind, (int)opaque(threadIdx.x));
         cp_async_commit();
         float s[2][MMA_KEYS / 8][4] = {};
-        attention_scores_mma<D>(s, q_tile, k_tile, warp_row, (int)opaque(lane));
+        tile_products<D, MMA_KEYS / 8>(s, q_tile, warp_row, k_tile, 0, (int)opaque(lane));
         cp_async_wait<0>();
         __syncthreads(); // these values are there; everyone is done with the keys
         k += (size_t)MMA_KEYS * stride;

@@ -99,6 +99,23 @@ __device__ static inline void fragment_product(float d[2][4], const uint32_t a[4
     mma_bf16(d[0], a, b);
     mma_bf16(d[1], a, b + 2);
 }
+// d[32, 8 tiles] += left[rows from row0 on, :] right[rows from column0 on, :]^T, both of D channels, by one warp.
+template <int D, int tiles>
+__device__ static inline void tile_products(float d[2][tiles][4], const floatX *left, int row0, const floatX *right, int column0, int lane) {
+#pragma unroll
+    for (int k = 0; k < D / 16; k++) {
+        uint32_t a[2][4];
+#pragma unroll
+        for (int m = 0; m < 2; m++) { fragment_left<D>(a[m], left, row0 + m * 16, 2 * k, lane); }
+#pragma unroll
+        for (int n = 0; n < tiles; n += 2) {
+            uint32_t b[4];
+            fragment_right<D>(b, right, column0 + n * 8, 2 * k, lane);
+#pragma unroll
+            for (int m = 0; m < 2; m++) { fragment_product(d[m] + n, a[m], b); }
+        }
+    }
+}
 // A warp's sums of 32 rows by 8 tiles columns, rounded, into a tile in shared memory.
 template <int width, int tiles>
 __device__ static inline void tile_store(floatX *tile, const float d[2][tiles][4], int row0, int chunk0, int lane) {
