@@ -1,8 +1,11 @@
 # sh test/emulator/mutants.sh: breaks the shipped kernels, one barrier, bound, mask or order at a time; the op's test on the emulator must notice.
-mutants=build/mutant noticed=0 missed=0 precision=FP32 capability=80
+#   sh test/emulator/mutants.sh attention_mma     those whose file or description holds a word
+only=${1:-}
+mutants=build/mutant$only noticed=0 missed=0 precision=FP32 capability=80
 rm -rf $mutants && mkdir -p $mutants && cp -r Makefile llmc dev test $mutants
 sed -i "s/ -Werror//" $mutants/test/emulator/rules.mk # a parameter may become unused
 mutant() { # build (asan or race), test, file, sed expression, what it is; in $precision, on a device of $capability
+    case "$3: $5" in *"$only"*) ;; *) return ;; esac
     file=$mutants/llmc/cuda/$3
     cp "llmc/cuda/$3" "$file"
     sed -i "$4" "$file"
