@@ -49,7 +49,8 @@ typedef struct {
         int *drawn[DEVICE_MARKS]; // two steps' results: the host reads one while the device writes the other
         float *drawn_logprob[DEVICE_MARKS];
     } host;                     // the same on the host, in memory the device copies from and to by itself
-    int width, runway;          // rows of the coming steps, idle ones included; steps until a page is full
+    int width, recording;       // rows of the coming steps, idle ones included, and the recording of so many
+    int runway;                 // steps until a page is full
     float recorded_temperature; // what the recorded steps were recorded with
     float recorded_top_p;
     int recorded_top_k;
@@ -267,8 +268,7 @@ static inline int rollout_width(int running, int max_sequences, int *recording) 
 }
 // The inputs of the coming run's first step; rows without a sequence are idle.
 static inline void rollout_send_inputs(RolloutEngine *e, const Samples *samples) {
-    int unused;
-    e->width = rollout_width(e->running_count, e->sizes.max_sequences, &unused);
+    e->width = rollout_width(e->running_count, e->sizes.max_sequences, &e->recording);
     e->runway = INT_MAX;
     for (int b = 0; b < e->width; b++) {
         int *page_table = e->host.page_table + (size_t)b * (size_t)e->max_pages;
@@ -314,12 +314,10 @@ static inline void rollout_decode_ops(RolloutEngine *e, const Policy *p, const R
 }
 static inline void rollout_decode(RolloutEngine *e, const Policy *p, const RolloutOptions *options, int mark) {
     const size_t rows = (size_t)e->width;
-    int recording;
-    rollout_width(e->width, e->sizes.max_sequences, &recording);
-    if (!device_replay(recording)) {
-        device_record(recording);
+    if (!device_replay(e->recording)) {
+        device_record(e->recording);
         rollout_decode_ops(e, p, options);
-        device_recorded(recording);
+        device_recorded(e->recording);
     }
     device_fetch(e->host.drawn[mark], e->drawn, sizeof(int) * rows);
     device_fetch(e->host.drawn_logprob[mark], e->drawn_logprob, sizeof(float) * rows);

@@ -154,10 +154,10 @@ __device__ static inline void hopper_softmax(float (&s)[64], float (&best)[2], f
         highest = fmaxf(highest, __shfl_xor_sync(0xFFFFFFFFu, highest, 1));
         highest = fmaxf(highest, __shfl_xor_sync(0xFFFFFFFFu, highest, 2));
         float shift = highest * scale_log2;
-        keep[r] = exp2_fast(best[r] * scale_log2 - shift);
+        keep[r] = exp2_approximate(best[r] * scale_log2 - shift);
 #pragma unroll
         for (int i = 2 * r; i < 64; i += 4) {
-            s[i] = exp2_fast(fmaf(s[i], scale_log2, -shift)), s[i + 1] = exp2_fast(fmaf(s[i + 1], scale_log2, -shift));
+            s[i] = exp2_approximate(fmaf(s[i], scale_log2, -shift)), s[i + 1] = exp2_approximate(fmaf(s[i + 1], scale_log2, -shift));
             sum += s[i] + s[i + 1];
         }
         total[r] = total[r] * keep[r] + sum;

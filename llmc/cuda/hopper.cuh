@@ -117,10 +117,3 @@ __device__ static inline void wgmma_registers(float (&d)[32], const uint32_t *a,
                  : WGMMA_D8(0), WGMMA_D8(8), WGMMA_D8(16), WGMMA_D8(24)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
 }
-__device__ static inline float exp2_fast(float x) { // relative error 2^-22; 2^-infinity is 0
-    float r;
-    asm("ex2.approx.ftz.f32 %0, %1;"
-        : "=f"(r)
-        : "f"(x));
-    return r;
-}

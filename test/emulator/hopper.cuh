@@ -39,4 +39,3 @@ void emu_wgmma(float *d, int columns, uint64_t a, const uint32_t *a_registers, u
 static inline void wgmma_m64n128(float (&d)[64], uint64_t a, uint64_t b, int add, EMU_HERE) { emu_wgmma(d, 128, a, 0, b, add, file, line); }
 static inline void wgmma_registers(float (&d)[64], const uint32_t *a, uint64_t b, int add, EMU_HERE) { emu_wgmma(d, 128, 0, a, b, add, file, line); }
 static inline void wgmma_registers(float (&d)[32], const uint32_t *a, uint64_t b, int add, EMU_HERE) { emu_wgmma(d, 64, 0, a, b, add, file, line); }
-static inline float exp2_fast(float x) { return exp2f(x); }
