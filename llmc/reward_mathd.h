@@ -47,24 +47,26 @@ static inline bool mathd_brace_fractions(Buffer *text) {
     return ok;
 }
 
-static inline bool mathd_brace_roots(Buffer *text) { // \sqrt3 -> \sqrt{3}
-    const char *macro = "\\sqrt";
-    for (size_t at = 0;;) {
-        const char *found = at <= text->size ? (const char *)memmem(text->data + at, text->size - at, macro, 5) : NULL;
-        if (!found) { return true; }
-        at = (size_t)(found - text->data) + 5;
-        if (at == text->size || !strncmp(text->data + at, macro, 5)) { return false; }
-        if (text->data[at] == '{') { continue; }
-        int32_t code;
-        size_t bytes = text_decode(&code, text->data + at, text->data + text->size);
-        buffer_reserve(text, 2);
-        memmove(text->data + at + bytes + 2, text->data + at + bytes, text->size - at - bytes + 1);
-        memmove(text->data + at + 1, text->data + at, bytes);
-        text->data[at] = '{';
-        text->data[at + bytes + 1] = '}';
-        text->size += 2;
-        at += bytes + 2;
+static inline bool mathd_brace_roots(Buffer *text) { // \sqrt3 -> \sqrt{3}; false where the original fails: nothing behind a \sqrt
+    const char *macro = "\\sqrt", *at = text->data, *end = text->data + text->size, *found;
+    Buffer out = {0};
+    bool ok = true;
+    while (ok && (found = (const char *)memmem(at, (size_t)(end - at), macro, 5))) {
+        const char *argument = found + 5;
+        buffer_append(&out, at, (size_t)(argument - at));
+        at = argument;
+        ok = at < end && strncmp(at, macro, 5) != 0;
+        if (ok && *at != '{') {
+            int32_t code;
+            size_t bytes = text_decode(&code, at, end);
+            buffer_printf(&out, "{%.*s}", (int)bytes, at);
+            at += bytes;
+        }
     }
+    buffer_append(&out, at, (size_t)(end - at));
+    buffer_free(text);
+    *text = out;
+    return ok;
 }
 
 static inline bool mathd_plain_integer(const char *data, size_t size) { // an integer spelled as Python would print it

@@ -188,17 +188,18 @@ static void repeat(Buffer *out, const char *head, const char *part, size_t bytes
     while (out->size < bytes) { buffer_append_text(out, part); }
     buffer_append_text(out, tail);
 }
+static double cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; } // not a wall clock: other processes do not count
 static void check_quick(const char *answer, size_t bytes, const char *truth, bool right) {
     json_t *json = json_stringn_nocheck(truth, strlen(truth));
-    double start = seconds_now();
+    double start = cpu_seconds();
     Verdict verdict = reward_grade(GRADER_DEEPSCALER, answer, bytes, json);
-    double seconds = seconds_now() - start;
-    // One second is generous for a sanitizer build on a busy machine; what it must catch takes minutes or for ever.
+    double seconds = cpu_seconds() - start;
+    // One second of this process's own time is generous for a sanitizer build; what it must catch takes minutes or for ever.
     check(seconds < 1, "%.40s...: %.2f s", answer, seconds);
     check(verdict.reward == right, "%.40s...: %d (%s)", answer, verdict.reward, verdict.reason);
-    start = seconds_now();
+    start = cpu_seconds();
     reward_grade(GRADER_MATH_VERIFY, answer, bytes, json);
-    seconds = seconds_now() - start;
+    seconds = cpu_seconds() - start;
     check(seconds < 1, "%.40s...: %.2f s in math_verify", answer, seconds);
     json_decref(json);
 }
@@ -219,11 +220,12 @@ static void test_hostile(void) {
         repeat(&text, parts[i][0], parts[i][1], 1500, parts[i][2]);
         check_quick(text.data, text.size, "x+7", false);
         repeat(&whole, "<think>hm</think>\\boxed{", parts[i][1], 130000, "}"); // a response of some 32K tokens
-        double start = seconds_now();
+        double start = cpu_seconds();
         reward_grade_response(GRADER_DEEPSCALER, whole.data, whole.size, "\"x+7\"");
         reward_grade_response(GRADER_MATH_VERIFY, whole.data + 17, whole.size - 17, "\"x+7\"");
         reward_grade_response(GRADER_MATH_VERIFY, text.data, text.size, "\"x+7\"");
-        check(seconds_now() - start < 1, "%s...: %.2f s in a response", parts[i][1], seconds_now() - start);
+        double seconds = cpu_seconds() - start;
+        check(seconds < 1, "%s...: %.2f s in a response", parts[i][1], seconds);
     }
     check_quick("x\0y", 3, "x+7", false);
     check_quick("\0", 1, "x+7", false);
