@@ -42,28 +42,40 @@ NVCCFLAGS += -std=c++17 -O3 -lineinfo -D$(PRECISION) -I. -Illmc/cuda -gencode ar
 LDLIBS    += $(if $(filter cuda,$(BACKEND)),-L$(CUDA)/lib64 -Xlinker -rpath -Xlinker $(CUDA)/lib64 -lcublasLt -lcudart -lstdc++)
 LDLIBS    += $(if $(filter emu,$(BACKEND)),-no-pie -lstdc++)
 
-$(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found))
+comma     := ,
+# Many processes need MPI, and GPUs want NCCL between them; without either the programs are built for one process. MPI= leaves it out.
+MPI       ?= $(firstword $(foreach p,mpi-c ompi-c mpich,$(shell pkg-config --exists $p 2>/dev/null && echo $p)))
+CFLAGS    += $(if $(MPI),$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(MPI))))
+LDLIBS    += $(if $(MPI),$(shell pkg-config --libs $(MPI)))
+NCCL      ?= $(if $(filter cuda,$(BACKEND)),$(if $(MPI),$(firstword $(wildcard $(CUDA)/include/nccl.h /usr/include/nccl.h))))
+LDLIBS    += $(if $(NCCL),-lnccl)
+RANKS     := llmc/ranks_$(if $(MPI),mpi,single)
+COLLECTIVES := llmc/$(if $(NCCL),backend_nccl,collectives_host)
+
+$(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found) | ranks: $(if $(MPI),$(MPI)$(if $(NCCL), and NCCL),one$(comma) for want of MPI))
 
 all: $(PROGRAMS) $(if $(filter cuda,$(BACKEND)),tests)
 # The top-level programs are valid C11 under a .cu name; the backend they run on is one object file, chosen here.
 $(BUILD)/%.o: %.cu            ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -x c -c $< -o $@
 $(BUILD)/%.o: %.c             ; @mkdir -p $(@D); echo 'cc   $<'; $(CC) $(CFLAGS) -c $< -o $@
+$(BUILD)/llmc/backend_nccl.o: llmc/backend_nccl.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(NVCCFLAGS) -c $< -o $@
 $(BUILD)/llmc/backend_cuda.o: llmc/backend_cuda.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(NVCCFLAGS) -c $< -o $@
 # Kernels that exist for Hopper alone are a unit of their own.
 HOPPER_FLAGS := $(filter-out -gencode arch=%,$(NVCCFLAGS)) -gencode arch=compute_90a,code=sm_90a
 $(BUILD)/llmc/backend_hopper.o: llmc/backend_hopper.cu ; @mkdir -p $(@D); echo 'nvcc $<'; $(NVCC) $(HOPPER_FLAGS) -c $< -o $@
 $(BUILD)/dev/attention_hopper: NVCCFLAGS := $(HOPPER_FLAGS)
 BACKEND_OBJECT ?= $(BUILD)/llmc/backend_$(BACKEND).o $(if $(filter cuda,$(BACKEND)),$(BUILD)/llmc/backend_hopper.o)
+OBJECTS := $(BUILD)/$(RANKS).o $(BUILD)/$(COLLECTIVES).o
 LINK = @echo 'link $@'; $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 # Relinked when the variant changes, so that ./train_grpo is always what was asked for last.
 $(shell mkdir -p build; echo '$(VARIANT)' | cmp -s - build/variant || echo '$(VARIANT)' > build/variant)
 LINK_PROGRAM = @echo 'link $@'; $(CC) $(CFLAGS) $(filter %.o,$^) $(LDLIBS) -o $@
-train_grpo rollout train_sft: %: $(BUILD)/%.o $(BACKEND_OBJECT) build/variant ; $(LINK_PROGRAM)
+train_grpo rollout train_sft: %: $(BUILD)/%.o $(BACKEND_OBJECT) $(OBJECTS) build/variant ; $(LINK_PROGRAM)
 prepare parquet_cat: %: $(BUILD)/data/%.o build/variant                       ; $(LINK_PROGRAM)
 grade: $(BUILD)/grade.o build/variant                                         ; $(LINK_PROGRAM)
-$(BUILD)/test/%: $(BUILD)/test/%.o $(BACKEND_OBJECT)                          ; $(LINK)
-$(BUILD)/dev/%: $(BUILD)/dev/%.o $(BACKEND_OBJECT)                            ; $(LINK)
+$(BUILD)/test/%: $(BUILD)/test/%.o $(BACKEND_OBJECT) $(OBJECTS)               ; $(LINK)
+$(BUILD)/dev/%: $(BUILD)/dev/%.o $(BACKEND_OBJECT) $(OBJECTS)                 ; $(LINK)
 
 test: $(if $(filter emu,$(BACKEND)),test_emu,test_all)
 tests: $(addprefix $(BUILD)/test/,$(TESTS))
@@ -73,7 +85,7 @@ test_all: tests $(PROGRAMS)
 sanitize:
 	@$(MAKE) --no-print-directory test VARIANT=sanitize-$(PRECISION) OPTIMIZE='-O1 -march=native -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 # Every object and nothing linked: what `make check` asks of each compiler.
-objects: $(foreach p,train_grpo rollout train_sft grade data/prepare data/parquet_cat llmc/backend_$(BACKEND) $(addprefix test/,$(TESTS)),$(BUILD)/$p.o)
+objects: $(foreach p,train_grpo rollout train_sft grade data/prepare data/parquet_cat llmc/backend_$(BACKEND) $(RANKS) $(COLLECTIVES) $(addprefix test/,$(TESTS)),$(BUILD)/$p.o)
 check: ; @sh scripts/check.sh
 mutants: ; @sh test/mutants.sh
 # Registers, shared memory and spills of every kernel; a spill is an error.

@@ -72,7 +72,7 @@ static void evaluate_set(Generator *g, const RolloutConfig *c) {
     Evaluation e;
     if (!mkdtemp(prepared)) { fatal("%s: cannot be created: %s", prepared, strerror(errno)); }
     atexit(remove_prepared); // on errors too
-    PromptSet *prompts = prompts_open(c->eval_data, c->model, prepared, c->max_prompt_tokens, g->policy.vocab_used, name);
+    PromptSet *prompts = prompts_open(c->eval_data, c->model, prepared, true, c->max_prompt_tokens, g->policy.vocab_used, name);
     const int count = prompt_set_count(prompts), room = count * c->samples < 4096 ? count * c->samples : 4096 / c->samples * c->samples;
     const int answers = room > c->samples ? room : c->samples;
     open_weights(g, c, answers, answers / c->samples, prompt_set_longest(prompts), 0);
@@ -123,10 +123,12 @@ static void score_ids(Generator *g, const RolloutConfig *c) {
 }
 
 int main(int argc, char **argv) {
+    generator_join_ranks(&argc, &argv);
     RolloutConfig config = rollout_config_from_args(argc, argv);
     const bool one = *config.prompt, set = *config.eval_data, score = *config.score;
     Generator g = {0};
     if (one + set + score != 1) { fatal("give one of --prompt TEXT, --eval_data FILE and --score FILE (--help lists all)"); }
+    if (ranks_count() > 1 && !set) { fatal("many ranks answer sets of questions (--eval_data); --prompt and --score are for one"); }
     char newest[1024];
     checkpoint_path(newest, "runs/miniature", checkpoint_latest("runs/miniature"), "");
     if (!*config.model) { config.model = file_exists(model_default) ? model_default : newest; }
@@ -140,5 +142,6 @@ int main(int argc, char **argv) {
     if (score) { score_ids(&g, &config); }
     device_shutdown();
     if (fflush(stdout) != 0 || ferror(stdout)) { fatal("standard output: cannot be written: %s", strerror(errno)); }
+    ranks_close();
     return stop_requested ? 128 + stop_requested : 0;
 }

@@ -5,6 +5,7 @@
 #include "llmc/trainer_steps.h" // trainer_*; below it policy_*, rollout_*, grpo_loss, advantage_within_groups, batch_*
 
 int main(int argc, char **argv) {
+    generator_join_ranks(&argc, &argv);
     Config config = config_from_args(argc, argv);
     const bool miniature = miniature_prepare(&config);
     Trainer t;
@@ -12,7 +13,7 @@ int main(int argc, char **argv) {
     Policy *policy = &t.g.policy;
     Samples *samples = &t.g.samples;
     trainer_begin(&t);
-    while (t.state.step < t.total_steps && !stop_requested) {
+    while (t.state.step < t.total_steps && !trainer_stopped()) {
         // 1. Sample: group_size answers to each of the step's prompts, with the log-probability of every token. Each answer is
         //    graded on CPU threads as it ends.
         trainer_begin_stage(&t);
@@ -41,7 +42,7 @@ int main(int argc, char **argv) {
                     grpo_loss(t.dlogprob, t.dentropy, &stats, &t.microbatch, row, chunk, samples, policy->host_logprob, policy->host_entropy, response_tokens, &t.loss);
                     policy_head_backward(policy, rows, row, t.dlogprob, t.dentropy, config.temperature);
                 }
-                policy_backward_layers(policy, &t.microbatch);
+                policy_backward_layers(policy, &t.microbatch, m + 1 == t.plan.count);
             }
             if (first == 0) { fresh = stats; }
             trainer_update(&t, &updates, first);

@@ -234,7 +234,7 @@ static void train_run(void *context) {
         policy_head_forward(p, p->weights, m->batch.rows, row, 0.6f);
         policy_head_backward(p, m->batch.rows, row, m->dlogprob, m->dentropy, 0.6f);
     }
-    policy_backward_layers(p, &m->batch);
+    policy_backward_layers(p, &m->batch, true);
 }
 static void train(int line, int sequences, int length_full, int recompute, double first, double good, double times_peer) {
     const int length = bench_smoke ? 96 : length_full, N = sequences * length, prompt = bench_smoke ? 8 : PROMPT;
@@ -314,7 +314,7 @@ static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int 
                 policy_head_backward(p, m->batch.rows, row, m->dlogprob, m->dentropy, 0.6f);
             }
             t.head += lap(&since);
-            policy_backward_layers(p, &m->batch);
+            policy_backward_layers(p, &m->batch, true);
             t.backward += lap(&since);
         }
         policy_update(p, &adamw, &updates);

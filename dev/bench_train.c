@@ -32,7 +32,7 @@ static void run_step(void *context) {
         grpo_loss(step->dlogprob, step->dentropy, &stats, &step->batch, row, p->train.logit_rows, &step->samples, p->host_logprob, p->host_entropy, ROWS, &step->loss);
         policy_head_backward(p, ROWS, row, step->dlogprob, step->dentropy, 1);
     }
-    policy_backward_layers(p, &step->batch);
+    policy_backward_layers(p, &step->batch, true);
     policy_update(p, &step->adamw, &updates);
 }
 // The same matrix products on the same arrays, and nothing else.

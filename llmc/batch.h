@@ -1,6 +1,8 @@
-// batch: which samples share a micro-batch. Longest first, each into the first micro-batch that still has room for it.
+// batch: which rank learns from which samples, and which of those share a micro-batch. Longest first, each sample to the rank with the least
+// work so far, there into the first micro-batch that still has room for it.
 #pragma once
 #include "llmc/microbatch.h"
+#include "llmc/ranks.h"
 #include "llmc/samples.h"
 
 typedef struct {
@@ -28,8 +30,23 @@ static inline int batch_longer_first(const void *a, const void *b, void *samples
     int difference = sample_rows(&((const Sample *)samples)[j]) - sample_rows(&((const Sample *)samples)[i]);
     return difference ? difference : i - j;
 }
-// Plans samples first .. first+count-1, without those that carry no gradient: `skip_silent` when neither KL nor entropy is trained
-// and the advantage is zero (exact: their every derivative is zero). Each sample's rows are at most `rows`.
+// What a sample's forward and backward passes cost, in rows: attention's part grows with the square, and in a model of DeepSeek-R1-Distill-
+// Qwen-1.5B's shape it is as much as all else at 36K tokens (2 per parameter; 2 layers heads head_dim per token before it).
+static inline double batch_cost(int rows) { return rows * (1 + rows / 36e3); }
+// Keeps of `sample[0 .. count-1]`, longest first, those of this rank. All ranks share alike.
+static inline int batch_share(int *sample, int count, const Samples *samples) {
+    double work[MAX_RANKS] = {0};
+    int kept = 0;
+    for (int k = 0; k < count; k++) {
+        int least = 0;
+        for (int r = 1; r < ranks_count(); r++) { least = work[r] < work[least] ? r : least; }
+        work[least] += batch_cost(sample_rows(&samples->list[sample[k]]));
+        if (least == ranks_mine()) { sample[kept++] = sample[k]; }
+    }
+    return kept;
+}
+// Plans this rank's share of samples first .. first+count-1, without those that carry no gradient: `skip_silent` when neither KL nor entropy
+// is trained and the advantage is zero (exact: their every derivative is zero). Each sample's rows are at most `rows`.
 static inline void batch_plan(BatchPlan *plan, const Samples *samples, int first, int count, int rows, bool skip_silent) {
     int kept = 0;
     plan->count = 0;
@@ -38,6 +55,7 @@ static inline void batch_plan(BatchPlan *plan, const Samples *samples, int first
         if (s->count > 0 && !(skip_silent && s->advantage == 0)) { plan->size[kept++] = i; }
     }
     qsort_r(plan->size, (size_t)kept, sizeof(int), batch_longer_first, samples->list);
+    kept = batch_share(plan->size, kept, samples);
     for (int k = 0; k < kept; k++) {
         int need = sample_rows(&samples->list[plan->size[k]]), m = 0;
         assert(need <= rows);

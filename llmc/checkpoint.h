@@ -18,31 +18,34 @@ typedef struct {
     int updates;      // AdamW updates since then
 } TrainState;
 
-// A number that follows from every element of a flat array on the device, going on from `hash`.
-static inline uint64_t fingerprint_array(uint64_t hash, const void *array, size_t bytes) {
-    const size_t most = POLICY_CHUNK * sizeof(float);
-    char *piece = (char *)host_alloc(most);
-    for (size_t done = 0; done < bytes; done += most) {
-        size_t count = bytes - done < most ? bytes - done : most;
-        device_download(piece, (const char *)array + done, count);
-        hash = fingerprint_bytes(hash, piece, count);
+// A number that follows from every element of a flat array, going on from `hash`: known to rank 0, for all ranks to call if it is sharded.
+static inline uint64_t fingerprint_array(uint64_t hash, const Policy *p, const PolicyArray *array) {
+    const size_t element = array->dtype == SAFETENSORS_F32 ? sizeof(float) : sizeof(uint16_t), most = POLICY_CHUNK * sizeof(float) / element;
+    char *piece = (char *)host_alloc(most * element);
+    for (size_t done = 0; done < p->parameters.total; done += most) {
+        const size_t count = p->parameters.total - done < most ? p->parameters.total - done : most;
+        policy_array_download(piece, p, array, done, count);
+        if (ranks_mine() == 0) { hash = fingerprint_bytes(hash, piece, count * element); }
     }
     free(piece);
     return hash;
 }
-static inline uint64_t policy_fingerprint(const Policy *p, uint64_t start) { return fingerprint_array(start, p->weights, p->parameters.total * sizeof(floatX)); }
+static inline uint64_t policy_fingerprint(const Policy *p, uint64_t start) {
+    const PolicyArray weights = {"", weight_dtype, p->weights, false};
+    return fingerprint_array(start, p, &weights);
+}
 
 static inline int checkpoint_arrays(const Policy *p, PolicyArray arrays[3]) {
-    arrays[0] = (PolicyArray){"adam_m.", SAFETENSORS_F32, p->adam_m};
-    arrays[1] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_v};
-    arrays[2] = (PolicyArray){"master.", SAFETENSORS_F32, p->master};
+    arrays[0] = (PolicyArray){"adam_m.", SAFETENSORS_F32, p->adam_m, true};
+    arrays[1] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_v, true};
+    arrays[2] = (PolicyArray){"master.", SAFETENSORS_F32, p->master, true};
     return sizeof(floatX) == sizeof(float) ? 2 : 3;
 }
 // Of the weights and of all that the optimizer remembers, as 16 hex digits.
 static inline void checkpoint_fingerprint(char text[20], const Policy *p) {
     PolicyArray arrays[3];
     uint64_t hash = policy_fingerprint(p, FINGERPRINT_START);
-    for (int i = 0, count = checkpoint_arrays(p, arrays); i < count; i++) { hash = fingerprint_array(hash, arrays[i].array, p->parameters.total * sizeof(float)); }
+    for (int i = 0, count = checkpoint_arrays(p, arrays); i < count; i++) { hash = fingerprint_array(hash, p, &arrays[i]); }
     snprintf(text, 20, "%016llx", (unsigned long long)hash);
 }
 static inline void checkpoint_path(char path[1024], const char *run_dir, int step, const char *suffix) {
@@ -95,13 +98,20 @@ static inline void checkpoint_prune(const char *run_dir, int keep) { // removes 
     }
 }
 
+// For all ranks to call; rank 0 writes, and answers for it.
 static inline bool checkpoint_write(const char *run_dir, const Policy *p, const TrainState *state, const char *source_dir, int keep, Error *error) {
     char folder[1024], temporary[1024], path[1100];
     snprintf(folder, sizeof(folder), "%.900s/checkpoints", run_dir);
     checkpoint_path(temporary, run_dir, state->step, ".tmp");
-    directory_remove(temporary);
     PolicyArray arrays[3];
     int array_count = checkpoint_arrays(p, arrays);
+    if (ranks_mine() > 0) {
+        char unused[20];
+        policy_append_arrays(NULL, p, arrays, array_count, error);
+        checkpoint_fingerprint(unused, p);
+        return true;
+    }
+    directory_remove(temporary);
     snprintf(path, sizeof(path), "%s/optimizer.safetensors", temporary);
     bool ok = directory_create(folder, error) && policy_write_folder(temporary, p, source_dir, error) && policy_write_arrays(path, 0, p, arrays, array_count, error);
     if (ok) {
@@ -146,13 +156,13 @@ static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *st
                                                                       : numbers[0])) { ok = error_set(error, "%s: number %lld cannot be in step %lld", path, (long long)numbers[i], (long long)numbers[0]); }
     }
     *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], (int)numbers[5]};
-    PolicyArray arrays[3], weights = {"", weight_dtype, p->weights};
+    PolicyArray arrays[3], weights = {"", weight_dtype, p->weights, false};
     int array_count = checkpoint_arrays(p, arrays);
     snprintf(path, sizeof(path), "%.1000s/optimizer.safetensors", folder);
     ok = ok && policy_read_arrays(folder, p, &weights, 1, error) && policy_read_arrays(path, p, arrays, array_count, error);
     char now[20] = "";
     if (ok) { checkpoint_fingerprint(now, p); }
-    if (ok && strcmp(now, fingerprint) != 0) {
+    if (ok && ranks_mine() == 0 && strcmp(now, fingerprint) != 0) {
         ok = error_set(error, "%s: weights and optimizer have fingerprint %s, the state says %s: files of two checkpoints are mixed, or one has changed", folder, now, fingerprint);
     }
     json_decref(json);

@@ -30,9 +30,15 @@ __attribute__((format(printf, 2, 3))) static inline bool error_set(Error *error,
     va_end(args);
     return false;
 }
+static int fatal_rank; // > 0: this process is not the first of several, which mostly has the same to say and is let go first
+
 // Ends the program with one line on stderr and exit code 1.
 __attribute__((format(printf, 1, 2), noreturn)) static inline void fatal(const char *format, ...) {
     fflush(stdout);
+    if (fatal_rank > 0) {
+        sleep(2);
+        fprintf(stderr, "rank %d: ", fatal_rank);
+    }
     fputs("error: ", stderr);
     va_list args;
     va_start(args, format);

@@ -1,12 +1,14 @@
 // generator: a model that answers: its weights, the engine that samples from it, and the threads that grade what it says. The trainer
-// holds one, and rollout.cu is one.
+// holds one, and rollout.cu is one. Several ranks draw answers to begin from one queue, until it is empty; then they tell each other.
 #pragma once
 #include <omp.h>
 #include "data/prepare.h"
 #include "llmc/evaluate.h"
+#include "llmc/exchange.h"
 #include "llmc/progress.h"
 #include "llmc/records.h"
 #include "llmc/rollout.h"
+#include "llmc/watch.h"
 
 typedef struct {
     Tokenizer *tokenizer;
@@ -18,6 +20,12 @@ typedef struct {
     Grading grading;
     int *prompt_index, prompt_capacity; // which prompts of the open set the samples answer
     Progress progress;
+    bool *owned;      // (samples) by this rank
+    int *queue, fair; // (samples) the order they are begun in; how many this rank may have begun and not ended
+    int begun, ended;
+    int64_t queue_at; // of all ranks, when this one last drew
+    Buffer exchanged;
+    double idle_seconds; // that this rank waited for the others' last answers
 } Generator;
 
 static volatile sig_atomic_t stop_requested; // the signal that asked for it
@@ -31,8 +39,21 @@ static inline void stop_on_signals(void) { // the running phase ends early, and 
 
 // ---- opening
 
-// `path` as prompts.bin: itself, or prepared from Parquet or JSONL into prepared_dir. `name`: the file's, without its ending.
-static inline PromptSet *prompts_open(const char *path, const char *model_dir, const char *prepared_dir, int max_prompt_tokens, int vocab, char name[64]) {
+// First of all: finds the job's other processes, if there are any, and shares this machine with those that are on it.
+static inline void generator_join_ranks(int *argc, char ***argv) {
+    ranks_open(argc, argv);
+    device_choose(ranks_local(), ranks_local_count());
+    fatal_rank = ranks_mine();
+    const bool bound = omp_get_num_procs() < (int)sysconf(_SC_NPROCESSORS_ONLN); // by the launcher, to cores of its own
+    if (ranks_local_count() > 1 && !bound && !getenv("OMP_NUM_THREADS")) {
+        const int share = omp_get_num_procs() / ranks_local_count();
+        omp_set_num_threads(share > 1 ? share : 1);
+    }
+}
+
+// `path` as prompts.bin: itself, or prepared from Parquet or JSONL into prepared_dir, by this rank if it is the one that `prepares`. `name`: the
+// file's, without its ending.
+static inline PromptSet *prompts_open(const char *path, const char *model_dir, const char *prepared_dir, bool prepares, int max_prompt_tokens, int vocab, char name[64]) {
     Error error;
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ending = strrchr(base, '.');
     snprintf(name, 64, "%.*s", (int)(ending ? ending - base : (long)strlen(base)), base);
@@ -40,12 +61,15 @@ static inline PromptSet *prompts_open(const char *path, const char *model_dir, c
     if (!ending || strcmp(ending, ".bin") != 0) {
         if (!directory_create(prepared_dir, &error)) { fatal("%s", error.text); }
         snprintf(prepared, sizeof(prepared), "%.900s/%s.bin", prepared_dir, name);
-        PrepareCounts counts = {0};
-        if (!prompt_set_prepare(prepared, path, model_dir, max_prompt_tokens, &counts, &error)) { fatal("%s", error.text); }
-        Buffer text = {0};
-        prepare_counts_text(&text, &counts, max_prompt_tokens);
-        printf("%s: %s\n", path, text.data);
-        buffer_free(&text);
+        if (prepares) {
+            PrepareCounts counts = {0};
+            if (!prompt_set_prepare(prepared, path, model_dir, max_prompt_tokens, &counts, &error)) { fatal("%s", error.text); }
+            Buffer text = {0};
+            prepare_counts_text(&text, &counts, max_prompt_tokens);
+            printf("%s: %s\n", path, text.data);
+            buffer_free(&text);
+        }
+        ranks_wait();
         path = prepared;
     }
     PromptSet *prompts = prompt_set_open(path, &error);
@@ -81,6 +105,8 @@ static inline void generator_open_samples(Generator *g, int answers, int prompts
     g->samples = samples_create(answers, max_new_tokens);
     g->prompt_index = (int *)host_alloc(sizeof(int) * (size_t)prompts);
     g->prompt_capacity = prompts;
+    g->owned = (bool *)host_alloc(sizeof(bool) * (size_t)answers);
+    g->queue = (int *)host_alloc(sizeof(int) * (size_t)answers);
     rollout_open(&g->engine, answers, prompts);
     policy_make_rope_table(&g->policy);
     grading_open(&g->grading, g->tokenizer, mode, omp_get_max_threads(), answers);
@@ -92,17 +118,39 @@ static inline void generator_close(Generator *g) {
     samples_free(&g->samples);
     tokenizer_free(g->tokenizer);
     free(g->prompt_index);
+    free(g->owned);
+    free(g->queue);
+    buffer_free(&g->exchanged);
 }
 
 // ---- answering
 
-static inline void generator_on_progress(void *generator, long tokens, int finished, int total) {
-    (void)tokens, (void)total;
-    progress_update(&((Generator *)generator)->progress, finished);
+static inline void generator_on_progress(void *generator, long tokens, int finished) {
+    (void)tokens;
+    progress_update(&((Generator *)generator)->progress, (double)finished * ranks_count());
+    watch_worked();
 }
-static inline void generator_on_finished(void *generator, Sample *sample) { grading_submit(&((Generator *)generator)->grading, sample); }
+static inline void generator_on_finished(void *context, Sample *sample) {
+    Generator *g = (Generator *)context;
+    g->ended++;
+    grading_submit(&g->grading, sample);
+}
+// The next answers for this rank, when it has `room` for one: whole groups while there are many, so that a prompt is computed once; single
+// answers near the end, so that the last ones are spread over all ranks. Nobody has more of them open than a fair share.
+static inline int generator_draw(void *context, int **samples, int room, int group_size) {
+    Generator *g = (Generator *)context;
+    const int64_t total = g->samples.count, left = total - g->queue_at;
+    const int wanted = ranks_count() == 1 || left > 2 * (int64_t)ranks_count() * group_size ? group_size : 1;
+    if (left <= 0 || room < 1 || g->begun - g->ended >= g->fair) { return 0; }
+    const int64_t first = ranks_counter_add(wanted), end = first + wanted < total ? first + wanted : total;
+    g->queue_at = first + wanted;
+    *samples = g->queue + first;
+    for (int64_t i = first; i < end; i++) { g->owned[g->queue[i]] = true; }
+    g->begun += end > first ? (int)(end - first) : 0;
+    return end > first ? (int)(end - first) : 0;
+}
 
-// Answers to `count` prompts of a set: sampled on the device, graded on CPU threads meanwhile. False when the program was asked to stop.
+// Answers to `count` prompts of a set: sampled on the devices, graded on CPU threads meanwhile. False when the program was asked to stop.
 static inline bool generator_generate(Generator *g, const char *phase, const PromptSet *prompts, const int *indices, int count, int group_size, uint64_t key, const RolloutOptions *how) {
     assert(count <= g->prompt_capacity);
     memcpy(g->prompt_index, indices, sizeof(int) * (size_t)count);
@@ -116,10 +164,22 @@ static inline bool generator_generate(Generator *g, const char *phase, const Pro
     RolloutOptions options = *how;
     options.eos = g->generation.eos, options.eos_count = g->generation.eos_count;
     options.on_finished = generator_on_finished, options.on_progress = generator_on_progress, options.context = g, options.stop = &stop_requested;
+    options.draw = generator_draw, options.group_size = group_size;
+    g->begun = g->ended = 0;
+    g->queue_at = 0;
+    g->fair = (g->samples.count + ranks_count() - 1) / ranks_count();
+    for (int i = 0; i < g->samples.count; i++) { g->queue[i] = i, g->owned[i] = false; }
+    ranks_counter_reset();
     g->progress = progress_start(stdout, phase, count * group_size, "answers");
     bool whole = rollout_generate(&g->engine, &g->policy, &g->samples, &options);
-    progress_finish(&g->progress);
+    if (!whole) { ranks_counter_add(g->samples.count); } // the others find the queue empty
+    watch_phase("grade", watch.mine.step);
     grading_wait(&g->grading);
+    const double ended = seconds_now();
+    whole = !ranks_any(!whole);
+    g->idle_seconds = seconds_now() - ended;
+    progress_finish(&g->progress);
+    if (whole) { samples_exchange(&g->samples, g->owned, &g->exchanged); }
     return whole;
 }
 // A whole set, n answers to each question, as many questions at a time as there is room for. Every answer goes to the file
@@ -131,6 +191,7 @@ static inline bool generator_evaluate(Generator *g, Evaluation *e, const char *n
     AtomicFile file;
     Error error;
     bool whole = true;
+    if (ranks_mine() > 0) { records = NULL; } // rank 0 writes what all have answered
     *e = evaluation_start(n);
     snprintf(phase, sizeof(phase), "evaluate %.60s", name);
     if (records && !atomic_file_open(&file, records, &error)) { fatal("%s", error.text); }

@@ -7,7 +7,9 @@
 // token_count is the number of response tokens of the whole minibatch, known before the first backward pass: so it does not matter
 // how the minibatch is split into micro-batches. Derivatives are with respect to lp and H; where a clamp or the clip holds, it is zero.
 #pragma once
+#include <stddef.h>
 #include "llmc/microbatch.h"
+#include "llmc/ranks.h"
 #include "llmc/samples.h"
 
 typedef enum { KL_K1,
@@ -23,6 +25,11 @@ typedef struct {
     double tokens, surrogate, kl, entropy, clipped, old_minus_new; // old_minus_new: sum of old - lp, an estimate of KL(old || new)
     double difference, largest_difference;                         // |p - p_old| of probabilities: sampler against trainer when nothing was updated between
 } GrpoStats;
+
+static inline void grpo_stats_join(GrpoStats *stats) { // of this rank's micro-batches: becomes that of all ranks'
+    ranks_sum(&stats->tokens, (int)(offsetof(GrpoStats, largest_difference) / sizeof(double)));
+    ranks_largest(&stats->largest_difference, 1);
+}
 
 static inline double grpo_clamp(double x, double low, double high) { return x < low ? low : x > high ? high
                                                                                                      : x; }

@@ -209,12 +209,16 @@ static inline bool miniature_prepare(Config *config) { // whether the miniature 
     snprintf(start, sizeof(start), "%.900s/start_%lld/model", dir, (long long)config->seed);
     snprintf(train, sizeof(train), "%.900s/train.parquet", dir);
     snprintf(eval, sizeof(eval), "%.900s/held_out.parquet", dir);
-    miniature_write_model(model);
+    if (ranks_mine() == 0) { miniature_write_model(model); }
+    ranks_wait();
     config->model = model;
     if (config->plan) { return true; }
-    miniature_write_prompts(train, false, random_key((uint64_t)config->seed, 11));
-    miniature_write_prompts(eval, true, 0);
-    miniature_supervised_start(config, dir, model);
+    if (ranks_mine() == 0) {
+        miniature_write_prompts(train, false, random_key((uint64_t)config->seed, 11));
+        miniature_write_prompts(eval, true, 0);
+        miniature_supervised_start(config, dir, model);
+    }
+    ranks_wait();
     config->model = start;
     config_set_default(config, "train_data", train);
     config_set_default(config, "eval_data", eval);

@@ -6,6 +6,7 @@
 #include "llmc/parameters.h"
 #include "llmc/random.h"
 #include "llmc/safetensors.h"
+#include "llmc/shards.h"
 
 // What one transformer block leaves behind. In training each block has its own arrays, but for those the recompute level shares;
 // in generation all blocks share one set, and `input` and `mid` are the same memory.
@@ -38,12 +39,13 @@ typedef struct {
 typedef struct {
     ModelConfig config;
     ParameterTable parameters;
+    Shards shards;
     int vocab_used;   // ids below it exist in the tokenizer; the others have probability zero in sampler and trainer alike
     int logit_stride; // columns of the head that are computed: vocab_used rounded up to 64, at most vocab
     int recompute;    // 0 keep everything, 1 recompute norms and SwiGLU, 2 recompute whole blocks
     int max_positions;
     floatX *weights, *reference;     // reference: the frozen model of the KL term, or NULL
-    float *master, *adam_m, *adam_v; // master is weights itself in an fp32 build
+    float *adam_m, *adam_v, *master; // (shards.share) this rank's pieces; master: of a bf16 build, NULL in fp32, where weights are their own
     float *gradients;
     float *rope_table; // (max_positions, D/2, 2)
     Activations train;
@@ -127,12 +129,17 @@ static inline void policy_layout(Policy *policy, Memory *memory, const PolicySiz
     const size_t table_bytes = (size_t)sizes->max_positions * (size_t)policy->config.head_dim * sizeof(float);
     policy->max_positions = sizes->max_positions;
     policy->recompute = sizes->recompute;
-    const size_t X = memory_float_bytes(memory), share = memory->ranks > 1 ? (P + (size_t)memory->ranks - 1) / (size_t)memory->ranks : P;
+    const int ranks = memory->ranks > 1 ? memory->ranks : 1;
+    if (policy->shards.ranks != ranks) {
+        shards_free(&policy->shards);
+        policy->shards = shards_create(&policy->parameters, policy->config.layers, ranks);
+    }
+    const size_t X = memory_float_bytes(memory), share = policy->shards.share;
     const bool separate = X != sizeof(float); // else the weights are their own master copy
     policy->weights = (floatX *)memory_take(memory, MEMORY_RESIDENT, separate ? "weights (bf16)" : "weights (fp32)", P * X);
     policy->reference = sizes->reference ? (floatX *)memory_take(memory, MEMORY_RESIDENT, separate ? "reference weights (bf16)" : "reference weights (fp32)", P * X) : NULL;
     if (sizes->optimizer) {
-        policy->master = separate ? (float *)memory_take(memory, MEMORY_RESIDENT, "master weights (fp32)", share * sizeof(float)) : (float *)(void *)policy->weights;
+        policy->master = separate ? (float *)memory_take(memory, MEMORY_RESIDENT, "master weights (fp32)", share * sizeof(float)) : NULL;
         policy->adam_m = (float *)memory_take(memory, MEMORY_RESIDENT, "Adam moments (fp32)", share * sizeof(float));
         policy->adam_v = (float *)memory_take(memory, MEMORY_RESIDENT, "Adam moments (fp32)", share * sizeof(float));
         policy->gradients = (float *)memory_take(memory, MEMORY_TRAIN, "gradients (fp32)", P * sizeof(float));
@@ -166,6 +173,7 @@ static inline void policy_free(Policy *policy) {
     free(policy->train.layers);
     free(policy->host_logprob);
     parameter_table_free(&policy->parameters);
+    shards_free(&policy->shards);
 }
 
 static inline void policy_make_rope_table(Policy *policy) { // angles rounded to fp32 as Transformers and vLLM do, then cos and sin in double
@@ -187,12 +195,39 @@ static inline void policy_make_rope_table(Policy *policy) { // angles rounded to
 
 enum { POLICY_CHUNK = 1 << 18 }; // elements moved between host and device at a time
 
+// Elements offset .. offset+count-1 of the flat array, floats on the host, into a sharded array: of those that are this rank's.
+static inline void policy_scatter(const Policy *policy, float *sharded, size_t offset, const float *values, size_t count) {
+    for (int i = 0; i < policy->shards.count; i++) {
+        const Shard *shard = &policy->shards.list[i];
+        const size_t start = shard->begin + shard_start(shard, ranks_mine()), end = start + shard_size(shard, ranks_mine());
+        const size_t from = start > offset ? start : offset, to = end < offset + count ? end : offset + count;
+        if (from < to) { device_upload(sharded + shard->at + (from - start), values + (from - offset), sizeof(float) * (to - from)); }
+    }
+}
+// The way back: rank 0 gets these elements of every rank's piece. All ranks call it alike.
+static inline void policy_collect(float *values, const Policy *policy, const float *sharded, size_t offset, size_t count) {
+    size_t *starts = (size_t *)host_alloc(sizeof(size_t) * (size_t)(policy->shards.ranks + 1));
+    for (int i = 0; i < policy->shards.count; i++) {
+        const Shard *shard = &policy->shards.list[i];
+        if (shard->begin >= offset + count || shard->begin + shard->count <= offset) { continue; }
+        for (int r = 0; r <= policy->shards.ranks; r++) { // where rank r's part begins among the values, kept within them
+            const size_t place = shard->begin + shard_start(shard, r), within = place < offset ? offset : place < offset + count ? place
+                                                                                                                                 : offset + count;
+            starts[r] = (within - offset) * sizeof(float);
+        }
+        const size_t mine = starts[ranks_mine()] / sizeof(float), own = starts[ranks_mine() + 1] / sizeof(float) - mine;
+        const size_t piece = shard->begin + shard_start(shard, ranks_mine()), into = offset + mine > piece ? offset + mine - piece : 0;
+        if (own) { device_download(values + mine, sharded + shard->at + into, sizeof(float) * own); }
+        ranks_gather(values, starts, 0);
+    }
+    free(starts);
+}
 // Floats on the host become `count` elements of a weight array, and of the fp32 master when there is one.
 static inline void policy_set_weights(Policy *policy, size_t offset, const float *values, size_t count) {
     floatX *converted = (floatX *)host_alloc(count * sizeof(floatX));
     for (size_t i = 0; i < count; i++) { converted[i] = to_floatX(values[i]); }
     device_upload(policy->weights + offset, converted, count * sizeof(floatX));
-    if (policy->master) { device_upload(policy->master + offset, values, count * sizeof(float)); }
+    if (policy->master) { policy_scatter(policy, policy->master, offset, values, count); }
     free(converted);
 }
 static inline bool policy_load_weights(Policy *policy, const char *model_dir, Error *error) {

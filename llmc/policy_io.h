@@ -9,18 +9,28 @@
 static const SafetensorsDtype weight_dtype = sizeof(floatX) == sizeof(float) ? SAFETENSORS_F32 : SAFETENSORS_BF16;
 static const char *const weight_dtype_name = sizeof(floatX) == sizeof(float) ? "float32" : "bfloat16";
 
-// One of the flat arrays on the device, and how its tensors are called.
+// One of the flat arrays on the device, and how its tensors are called. Of a sharded one each rank has its pieces; then writing is for all
+// ranks to call, and what rank 0 writes holds everything, however many they are.
 typedef struct {
     const char *prefix;
     SafetensorsDtype dtype;
     void *array;
+    bool sharded; // float
 } PolicyArray;
 
 static inline char *policy_tensor_name(const PolicyArray *array, const Parameter *parameter, char name[128]) {
     snprintf(name, 128, "%s%s", array->prefix, parameter->name);
     return name;
 }
-// Opens nothing and commits nothing: appends every tensor of `arrays`, downloaded piece by piece.
+static inline void policy_array_download(void *out, const Policy *p, const PolicyArray *array, size_t offset, size_t count) { // to rank 0
+    const size_t element = array->dtype == SAFETENSORS_F32 ? sizeof(float) : sizeof(uint16_t);
+    if (array->sharded) {
+        policy_collect((float *)out, p, (const float *)array->array, offset, count);
+    } else if (ranks_mine() == 0) {
+        device_download(out, (const char *)array->array + offset * element, count * element);
+    }
+}
+// Opens nothing and commits nothing: appends every tensor of `arrays`, downloaded piece by piece. writer NULL: not rank 0, which needs our pieces.
 static inline bool policy_append_arrays(SafetensorsWriter *writer, const Policy *p, const PolicyArray *arrays, int array_count, Error *error) {
     char name[128], *piece = (char *)host_alloc(POLICY_CHUNK * sizeof(float));
     bool ok = true;
@@ -30,8 +40,8 @@ static inline bool policy_append_arrays(SafetensorsWriter *writer, const Policy 
             const Parameter *parameter = &p->parameters.list[i];
             for (size_t done = 0; ok && done < parameter->count; done += POLICY_CHUNK) {
                 size_t count = parameter->count - done < POLICY_CHUNK ? parameter->count - done : POLICY_CHUNK;
-                device_download(piece, (const char *)arrays[a].array + (parameter->offset + done) * element, count * element);
-                ok = safetensors_writer_append_bytes(writer, policy_tensor_name(&arrays[a], parameter, name), piece, count * element, error);
+                policy_array_download(piece, p, &arrays[a], parameter->offset + done, count);
+                ok = !writer || safetensors_writer_append_bytes(writer, policy_tensor_name(&arrays[a], parameter, name), piece, count * element, error);
             }
         }
     }
@@ -66,7 +76,7 @@ static inline bool policy_write_arrays(const char *path, size_t shard_bytes, con
 }
 // A folder that loads as is elsewhere and in our own --model. source_dir: the model that training began with.
 static inline bool policy_write_folder(const char *dir, const Policy *p, const char *source_dir, Error *error) {
-    PolicyArray weights = {"", weight_dtype, p->weights};
+    PolicyArray weights = {"", weight_dtype, p->weights, false};
     return directory_create(dir, error) && hf_folder_copy_files(dir, source_dir, error) && hf_folder_copy_config(dir, source_dir, weight_dtype_name, error) &&
            policy_write_arrays(dir, SAFETENSORS_SHARD_BYTES, p, &weights, 1, error);
 }
@@ -86,7 +96,8 @@ static inline bool policy_read_arrays(const char *path, Policy *p, const PolicyA
             for (size_t done = 0; ok && done < parameter->count; done += POLICY_CHUNK) {
                 size_t count = parameter->count - done < POLICY_CHUNK ? parameter->count - done : POLICY_CHUNK;
                 ok = safetensors_read_bytes(piece, folder, name, arrays[a].dtype, done * element, count * element, error);
-                if (ok) { device_upload((char *)arrays[a].array + (parameter->offset + done) * element, piece, count * element); }
+                if (ok && arrays[a].sharded) { policy_scatter(p, (float *)arrays[a].array, parameter->offset + done, (const float *)(const void *)piece, count); }
+                if (ok && !arrays[a].sharded) { device_upload((char *)arrays[a].array + (parameter->offset + done) * element, piece, count * element); }
             }
         }
     }

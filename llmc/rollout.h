@@ -72,8 +72,11 @@ typedef struct {
     int top_k, max_new_tokens;
     const int *eos;
     int eos_count;
+    // The answers to begin with next, when there is `room` for some: how many (0: none for now, or none at all), and which. NULL: all, in order.
+    int (*draw)(void *context, int **samples, int room, int group_size);
+    int group_size;                                     // as draw wants it
     void (*on_finished)(void *context, Sample *sample); // called as each answer ends, while others go on; may be NULL
-    void (*on_progress)(void *context, long tokens, int finished, int total);
+    void (*on_progress)(void *context, long tokens, int finished);
     void *context;
     const volatile sig_atomic_t *stop; // set from outside to give up; may be NULL
 } RolloutOptions;
@@ -186,6 +189,7 @@ static inline bool rollout_admit(RolloutEngine *e, const Samples *samples) {
         while (group <= e->waiting_count && samples->list[e->waiting[e->waiting_count - group]].prompt == s->prompt) { group++; }
         e->prefix_left[s->prompt] = group;
     }
+    if (e->prefix_left[s->prompt] == 0) { e->prefix_left[s->prompt]++; } // drawn after the others of its group, who have only just joined
     while (sequence->page_count < whole) { sequence->pages[sequence->page_count] = page_share(&e->pool, group_pages[sequence->page_count]), sequence->page_count++; }
     sequence->pages[sequence->page_count++] = page_take(&e->pool);
     if (prefix > whole) {
@@ -363,20 +367,29 @@ static inline int rollout_run(RolloutEngine *e, const Policy *p, Samples *sample
     }
 }
 
+// When nobody waits, those who come next join the queue: as long as there are rows for them.
+static inline void rollout_draw(RolloutEngine *e, const RolloutOptions *options) {
+    int *samples, count;
+    if (!options->draw || e->waiting_count > 0) { return; }
+    count = options->draw(options->context, &samples, e->sizes.max_sequences - e->running_count, options->group_size);
+    for (int i = count - 1; i >= 0; i--) { e->waiting[e->waiting_count++] = samples[i]; }
+}
 // Answers every sample of the set (whose groups lie side by side). What a sample draws depends on the weights, its prompt, its key and
 // the options, and on nothing else: not on the batch it is in, nor on the size of the cache. False: stopped from outside before the end.
 static inline bool rollout_generate(RolloutEngine *e, const Policy *p, Samples *samples, const RolloutOptions *options) {
     assert(samples->count <= e->waiting_capacity && options->max_new_tokens <= samples->max_new_tokens);
     e->decode_steps = e->decoded_tokens = e->prefilled_tokens = e->preemptions = 0;
     e->waiting_count = 0;
-    for (int i = samples->count - 1; i >= 0; i--) { e->waiting[e->waiting_count++] = i; }
+    for (int i = samples->count - 1; i >= 0 && !options->draw; i--) { e->waiting[e->waiting_count++] = i; }
     for (int i = 0; i < e->prefix_capacity; i++) { e->prefix_left[i] = -1; }
     if (e->recorded_temperature != options->temperature || e->recorded_top_p != options->top_p || e->recorded_top_k != options->top_k) {
         device_forget_recordings();
         e->recorded_temperature = options->temperature, e->recorded_top_p = options->top_p, e->recorded_top_k = options->top_k;
     }
     int finished = 0;
-    while (e->waiting_count > 0 || e->running_count > 0) {
+    while (true) {
+        rollout_draw(e, options);
+        if (e->waiting_count == 0 && e->running_count == 0) { break; }
         if (options->stop && *options->stop) { // every page comes home, so that the engine can be used again
             while (e->running_count > 0) { rollout_leave(e, e->running_count - 1); }
             page_pool_reset(&e->pool);
@@ -384,7 +397,7 @@ static inline bool rollout_generate(RolloutEngine *e, const Policy *p, Samples *
         }
         for (int before = -1; before != e->running_count;) { // until nobody else fits: a prefill pass has room for so many prompts
             before = e->running_count;
-            while (rollout_admit(e, samples)) {}
+            while (rollout_admit(e, samples)) { rollout_draw(e, options); }
             if (e->running_count > before) { rollout_prefill(e, p, samples, before); }
         }
         rollout_grow(e, samples);
@@ -395,7 +408,7 @@ static inline bool rollout_generate(RolloutEngine *e, const Policy *p, Samples *
         for (int b = e->running_count - 1; b >= 0; b--) {
             if (e->running[b].ended) { rollout_leave(e, b); }
         }
-        if (options->on_progress) { options->on_progress(options->context, e->decoded_tokens, finished, samples->count); }
+        if (options->on_progress) { options->on_progress(options->context, e->decoded_tokens, finished); }
     }
     assert(e->pool.free_count == e->pool.count);
     return true;

@@ -90,7 +90,7 @@ static inline void sft_microbatch(SftTrainer *t, double response_tokens) { // fo
         }
         policy_head_backward(&t->policy, batch->rows, first, t->dlogprob, t->dentropy, 1);
     }
-    policy_backward_layers(&t->policy, batch);
+    policy_backward_layers(&t->policy, batch, true);
     microbatch_clear(batch);
 }
 // Pairs order[first ..] in one update.

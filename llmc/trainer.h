@@ -33,6 +33,9 @@ typedef struct {
     double step_started, phase_started;
 } Trainer;
 
+// What a run leaves behind, rank 0 writes. The other ranks compute the same and say nothing.
+static inline bool trainer_writes(void) { return ranks_mine() == 0; }
+
 // ---- opening
 
 static inline void trainer_open_data(Trainer *t) {
@@ -41,7 +44,7 @@ static inline void trainer_open_data(Trainer *t) {
     Error error;
     snprintf(prepared, sizeof(prepared), "%.1000s/data", c->run_dir);
     if (!*c->train_data) { fatal("no training data: give --train_data FILE (.parquet, .jsonl or .bin)"); }
-    PromptSet *prompts = prompts_open(c->train_data, c->model, prepared, c->max_prompt_tokens, t->g.policy.vocab_used, item);
+    PromptSet *prompts = prompts_open(c->train_data, c->model, prepared, trainer_writes(), c->max_prompt_tokens, t->g.policy.vocab_used, item);
     if (!dataset_open(&t->dataset, prompts, c->train_data, c->prompts_per_step, random_key((uint64_t)c->seed, 1), &error)) { fatal("%s", error.text); }
     for (const char *list = c->eval_data; *list;) {
         size_t length = strcspn(list, ",");
@@ -49,7 +52,7 @@ static inline void trainer_open_data(Trainer *t) {
         list += length + (list[length] == ',');
         if (t->eval_set_count == MAX_EVAL_SETS) { fatal("--eval_data: more than %d files", MAX_EVAL_SETS); }
         EvalSet *set = &t->eval_sets[t->eval_set_count++];
-        set->prompts = prompts_open(item, c->model, prepared, c->max_prompt_tokens, t->g.policy.vocab_used, set->name);
+        set->prompts = prompts_open(item, c->model, prepared, trainer_writes(), c->max_prompt_tokens, t->g.policy.vocab_used, set->name);
         for (const EvalSet *other = t->eval_sets; other < set; other++) {
             if (!strcmp(other->name, set->name)) { fatal("--eval_data: two files are called %s, and so would their metrics: rename one", set->name); }
         }
@@ -88,6 +91,12 @@ static inline bool trainer_count_memory(Trainer *t, const char *where, size_t av
     memory_print(&t->g.memory, stdout);
     return memory_fits(&t->g.memory, available, error);
 }
+// What this rank may take. All ranks plan with the least that any has, so that their plans agree.
+static inline size_t trainer_memory_bytes(void) {
+    double bytes = -(double)device_memory_bytes();
+    ranks_largest(&bytes, 1);
+    return (size_t)-bytes;
+}
 // --plan: what the options take of the GPUs they are meant for, in bf16: one of 80 GB, and each of 8, among which the optimizer's state is
 // divided (ZeRO-1); then of this machine's device, which need not be there for the first two. The exit code says whether it fits this one.
 static inline void trainer_print_plans(Trainer *t) {
@@ -98,7 +107,8 @@ static inline void trainer_print_plans(Trainer *t) {
     if (!trainer_count_memory(t, "each of 8 such GPUs, bf16, optimizer divided by 8", gpu, 2, 8, &cache_bytes, &error)) { printf("does not fit 8 GPUs of 80 GB: %s\n", error.text); }
     fflush(stdout);
     device_init();
-    if (!trainer_count_memory(t, device_name(), device_memory_bytes(), 0, 1, &cache_bytes, &error)) { fatal("%s", error.text); }
+    if (!trainer_count_memory(t, device_name(), trainer_memory_bytes(), 0, ranks_count(), &cache_bytes, &error)) { fatal("%s", error.text); }
+    ranks_close();
     exit(EXIT_SUCCESS);
 }
 static inline void trainer_plan_memory(Trainer *t) {
@@ -106,7 +116,7 @@ static inline void trainer_plan_memory(Trainer *t) {
     size_t cache_bytes;
     Error error;
     if (c->plan) { trainer_print_plans(t); }
-    if (!trainer_count_memory(t, device_name(), device_memory_bytes(), 0, 1, &cache_bytes, &error)) { fatal("%s", error.text); }
+    if (!trainer_count_memory(t, device_name(), trainer_memory_bytes(), 0, ranks_count(), &cache_bytes, &error)) { fatal("%s", error.text); }
     int prompts = c->prompts_per_step;
     for (int i = 0; i < t->eval_set_count; i++) { prompts = prompts > prompt_set_count(t->eval_sets[i].prompts) ? prompts : prompt_set_count(t->eval_sets[i].prompts); }
     // as many questions are evaluated at a time as the samples of a training step have room for
@@ -125,8 +135,9 @@ static inline void trainer_plan_memory(Trainer *t) {
 // The reference of a later stage's KL term: a resumed run must find the same one. The first stage's is the model that training starts from.
 static inline void trainer_save_reference(const Trainer *t) {
     char path[1024];
-    PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
+    PolicyArray reference = {"", weight_dtype, t->g.policy.reference, false};
     Error error;
+    if (!trainer_writes()) { return; }
     snprintf(path, sizeof(path), "%.900s/reference", t->config->run_dir);
     if (!directory_create(path, &error)) { fatal("%s", error.text); }
     snprintf(path, sizeof(path), "%.900s/reference/stage_%d.safetensors", t->config->run_dir, t->state.stage);
@@ -134,7 +145,7 @@ static inline void trainer_save_reference(const Trainer *t) {
 }
 static inline void trainer_read_reference(Trainer *t, const char *checkpoint) { // it lies in the run_dir that the checkpoint is of
     char path[1024];
-    PolicyArray reference = {"", weight_dtype, t->g.policy.reference};
+    PolicyArray reference = {"", weight_dtype, t->g.policy.reference, false};
     Error error;
     snprintf(path, sizeof(path), "%.900s/../../reference/stage_%d.safetensors", checkpoint, t->state.stage);
     if (!file_exists(path)) { fatal("%s: is missing, and without it the KL term cannot go on: resume a checkpoint where it was written, or start from it with --model", path); }
@@ -148,6 +159,7 @@ static inline int trainer_resume(Trainer *t) {
     Error error = {""};
     const bool named = strcmp(c->resume, "auto") != 0 && strcmp(c->resume, "never") != 0;
     int latest = named ? -1 : checkpoint_latest(c->run_dir);
+    ranks_broadcast(&latest, sizeof(latest), 0);
     if (latest >= 0 && !strcmp(c->resume, "never")) { fatal("%s: holds a run up to step %d already: choose another --run_dir, remove it, or --resume auto", c->run_dir, latest); }
     if (!policy_start_weights(&t->g.policy, c->model, c->random_weights, (uint64_t)c->seed, &error)) { fatal("%s", error.text); }
     if (t->g.policy.reference) { device_copy(t->g.policy.reference, t->g.policy.weights, t->g.policy.parameters.total * sizeof(floatX)); }
@@ -190,11 +202,15 @@ static inline void trainer_open(Trainer *t, const Config *config) {
                                                                                                                                                                                                   : KL_K3}};
     t->adamw = (AdamW){.beta1 = config->adam_beta1, .beta2 = config->adam_beta2, .eps = config->adam_eps, .weight_decay = config->weight_decay, .grad_clip = config->grad_clip > 0 ? config->grad_clip : INFINITY};
     if (config->threads) { omp_set_num_threads(config->threads); }
-    if (!config->plan) { device_init(); }
+    if (!config->plan) {
+        device_init();
+        collectives_open();
+    }
     options_table(stdout, config, &grpo_option_set);
     generator_open_model(&t->g, config->model, config->plan, stdout);
     if (!config->plan) {
         trainer_check_run_dir(config, config_path);
+        watch_open(config->run_dir, config->rank_timeout);
         trainer_open_data(t);
     }
     trainer_plan_memory(t);
@@ -202,15 +218,17 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     t->adamw.step = t->state.updates;
     t->total_steps = config_total_steps(config, t->dataset.count);
     // everything has been read and found good: from here on the folder is this run's
-    if (!config_write_json(config_path, config, &grpo_option_set, &error)) { fatal("%s", error.text); }
-    if (!loggers_open(&t->loggers, config, resumed, &error)) { fatal("%s", error.text); }
+    ranks_wait();
+    if (trainer_writes() && !config_write_json(config_path, config, &grpo_option_set, &error)) { fatal("%s", error.text); }
+    if (trainer_writes() && !loggers_open(&t->loggers, config, resumed, &error)) { fatal("%s", error.text); }
     stop_on_signals();
 }
 static inline int trainer_close(Trainer *t) { // the exit code: a run that was asked to stop says so
     Error error;
     int code = stop_requested == SIGTERM ? 143 : stop_requested == SIGINT ? 130
                                                                           : 0;
-    if (!loggers_close(&t->loggers, code, &error)) { fatal("%s", error.text); }
+    if (trainer_writes() && !loggers_close(&t->loggers, code, &error)) { fatal("%s", error.text); }
+    watch_close();
     dataset_close(&t->dataset);
     for (int i = 0; i < t->eval_set_count; i++) { prompt_set_close(t->eval_sets[i].prompts); }
     generator_close(&t->g);
@@ -218,5 +236,6 @@ static inline int trainer_close(Trainer *t) { // the exit code: a run that was a
     microbatch_free(&t->microbatch);
     free(t->dlogprob);
     device_shutdown();
+    ranks_close();
     return code;
 }

@@ -2,6 +2,8 @@
 #pragma once
 #include "llmc/trainer_summary.h"
 
+static inline bool trainer_stopped(void) { return ranks_any(stop_requested != 0); } // a signal to one rank is one to all
+
 // A new stage begins where the stages of --context say. What starts anew with it follows --stage_restart (DeepScaleR: everything,
 // since each of its stages was a run of its own): Adam and warm-up, the reference of the KL term, the order of the data.
 static inline void trainer_begin_stage(Trainer *t) {
@@ -31,15 +33,18 @@ static inline bool trainer_sample(Trainer *t) {
     const TrainState *state = &t->state;
     RolloutOptions how = {.temperature = c->temperature, .top_p = 1, .max_new_tokens = c->stages[state->stage].context};
     t->step_started = seconds_now();
+    watch_phase("generate", state->step + 1);
     bool whole = generator_generate(&t->g, "rollout", t->dataset.prompts, dataset_step(&t->dataset, state->step - state->data_start), c->prompts_per_step, c->group_size,
                                     random_key(random_key((uint64_t)c->seed, 3), (uint64_t)state->step), &how);
     t->phase_started = seconds_now();
+    watch_phase("learn", state->step + 1);
     return whole;
 }
 
 // ---- 3. learn
 
 static inline void trainer_reference_logprobs(Trainer *t) { // of the micro-batch, into its samples
+    watch_worked();
     if (!t->g.policy.reference) { return; }
     policy_forward(&t->g.policy, t->g.policy.reference, &t->microbatch, t->config->temperature);
     for (int s = 0; s < t->microbatch.sequences; s++) {
@@ -58,9 +63,12 @@ static inline void trainer_update(Trainer *t, UpdateStats *updates, int first) {
     const int skipped = updates->skipped, in_minibatch = t->config->minibatch_prompts * t->config->group_size;
     char path[1100];
     Error error;
+    if (t->plan.count == 0) { policy_backward_nothing(&t->g.policy); }
+    watch_phase("update", t->state.step + 1);
     policy_update(&t->g.policy, &t->adamw, updates);
+    watch_phase("learn", t->state.step + 1);
     t->skipped_in_row = updates->skipped > skipped ? t->skipped_in_row + 1 : 0;
-    if (t->skipped_in_row == 0) { return; }
+    if (t->skipped_in_row == 0 || !trainer_writes()) { return; }
     snprintf(path, sizeof(path), "%.1000s/skipped", t->config->run_dir);
     if (!directory_create(path, &error)) { fatal("%s", error.text); }
     snprintf(path, sizeof(path), "%.1000s/skipped/step_%06d.jsonl", t->config->run_dir, t->state.step + 1);
@@ -134,17 +142,19 @@ static inline void trainer_measure_update(const Trainer *t, MetricSet *set, cons
     metric_set(set, "training/rollout_probs_diff_max", fresh->largest_difference);
 }
 static inline void trainer_measure_time(const Trainer *t, MetricSet *set) {
-    const double now = seconds_now(), step = now - t->step_started;
-    double tokens = 0;
+    const double now = seconds_now(), step = now - t->step_started, sampling = t->phase_started - t->step_started;
+    double tokens = 0, of_ranks[] = {(double)t->g.engine.decoded_tokens, (double)t->g.engine.preemptions, t->g.idle_seconds};
+    ranks_sum(of_ranks, 3);
     for (int i = 0; i < t->g.samples.count; i++) { tokens += t->g.samples.list[i].prompt_count + t->g.samples.list[i].count; }
-    metric_set(set, "timing_s/gen", t->phase_started - t->step_started);
+    metric_set(set, "timing_s/gen", sampling);
     metric_set(set, "timing_s/update_actor", now - t->phase_started);
     metric_set(set, METRIC_STEP_SECONDS, step);
     metric_set(set, "perf/time_per_step", step);
     metric_set(set, "perf/total_num_tokens", tokens);
     metric_set(set, METRIC_THROUGHPUT, tokens / step);
-    metric_set(set, "rollout/decode_tokens_per_second", (double)t->g.engine.decoded_tokens / (t->phase_started - t->step_started));
-    metric_set(set, "rollout/preemptions", (double)t->g.engine.preemptions);
+    metric_set(set, "rollout/decode_tokens_per_second", of_ranks[0] / sampling);
+    metric_set(set, "rollout/preemptions", of_ranks[1]);
+    metric_set(set, "rollout/idle_share", of_ranks[2] / ranks_count() / sampling);
 }
 static inline uint64_t trainer_fingerprint(const Trainer *t) { // of every sampled token and every weight
     uint64_t hash = FINGERPRINT_START;
@@ -164,6 +174,7 @@ static inline void trainer_print_sample(Trainer *t, int index) { // one answer, 
     buffer_free(&shown);
 }
 static inline void trainer_print_samples(Trainer *t) { // a right and a wrong answer, where there are both
+    if (!trainer_writes()) { return; }
     for (int wanted = 1; wanted >= 0; wanted--) {
         for (int i = 0; i < t->g.samples.count; i++) {
             if ((t->g.samples.list[i].reward > 0) == wanted) {
@@ -211,6 +222,7 @@ static inline bool trainer_evaluate(Trainer *t, MetricSet *metrics) { // false w
     snprintf(path, sizeof(path), "%.1000s/eval", t->config->run_dir);
     if (!directory_create(path, &error)) { fatal("%s", error.text); }
     printf("evaluation after step %d\n", t->state.step);
+    watch_phase("evaluate", t->state.step);
     for (int i = 0; i < t->eval_set_count; i++) {
         if (!trainer_evaluate_set(t, &t->eval_sets[i], false, metrics)) { return false; }
         if (t->config->print_rollouts_every && i == 0) { trainer_print_samples(t); }
@@ -223,21 +235,25 @@ static inline bool trainer_evaluate(Trainer *t, MetricSet *metrics) { // false w
 static inline void trainer_save(Trainer *t) {
     Error error;
     t->state.updates = t->adamw.step;
+    watch_phase("checkpoint", t->state.step);
     if (!checkpoint_write(t->config->run_dir, &t->g.policy, &t->state, t->config->model, t->config->keep_checkpoints, &error)) { fatal("%s", error.text); }
 }
 static inline bool trainer_due(const Trainer *t, int every) { return every > 0 && (t->state.step % every == 0 || t->state.step == t->total_steps); }
 
 // A step whose evaluation was cut short by a signal has a checkpoint but no line in metrics.jsonl yet: a step has one line. What it
 // measured waits in unfinished_step.json until the resumed run has evaluated it.
-static inline bool trainer_is_recorded(const Trainer *t) { // the last step has its line
+static inline bool trainer_is_recorded(const Trainer *t) { // the last step has its line: rank 0 knows
     const MetricHistory *history = &t->loggers.history;
-    return history->rows > 0 && history->steps[history->rows - 1] >= t->state.step;
+    bool recorded = history->rows > 0 && history->steps[history->rows - 1] >= t->state.step;
+    ranks_broadcast(&recorded, sizeof(recorded), 0);
+    return recorded;
 }
 static inline void trainer_unfinished_path(char path[1100], const Config *c) { snprintf(path, 1100, "%.1000s/unfinished_step.json", c->run_dir); }
 static inline void trainer_keep_unfinished(const Trainer *t, const MetricSet *measured, uint32_t fingerprint) {
     char path[1100];
     Buffer line = {0};
     Error error;
+    if (!trainer_writes()) { return; }
     trainer_unfinished_path(path, t->config);
     metrics_json_line(&line, t->state.step, measured, fingerprint);
     if (!file_write_atomic(path, line.data, line.size, &error)) { fatal("%s", error.text); }
@@ -272,25 +288,28 @@ static inline void trainer_begin(Trainer *t) {
         if (t->state.step > 0) { trainer_keep_unfinished(t, &measured, fingerprint); }
         return;
     }
+    if (!trainer_writes()) { return; }
     if (t->state.step == 0) { metric_set(&metrics, METRIC_LIMIT, t->config->stages[0].context); }
     if (!loggers_step(&t->loggers, t->state.step, &metrics, fingerprint, &error)) { fatal("%s", error.text); }
     trainer_unfinished_path(path, t->config);
     unlink(path);
 }
 // Ends a step: answers and metrics on disk and screen, an evaluation and a checkpoint when they are due.
-static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const GrpoStats *fresh, const UpdateStats *updates) {
+static inline void trainer_end_step(Trainer *t, GrpoStats *stats, GrpoStats *fresh, const UpdateStats *updates) {
     const Config *c = t->config;
     MetricSet metrics = {.count = 0};
     Buffer line = {0};
     char path[1100];
     Error error;
     t->state.step++;
+    grpo_stats_join(stats);
+    grpo_stats_join(fresh);
     trainer_measure_samples(t, &metrics, c->group_size);
     trainer_measure_update(t, &metrics, stats, fresh, updates);
     metric_set(&metrics, "training/global_step", t->state.step);
     metric_set(&metrics, "training/epoch", (t->state.step - t->state.data_start) / t->dataset.steps_per_epoch);
     const uint32_t fingerprint = fingerprint_fold(trainer_fingerprint(t));
-    if (c->rollouts_every && t->state.step % c->rollouts_every == 0) {
+    if (c->rollouts_every && t->state.step % c->rollouts_every == 0 && trainer_writes()) {
         snprintf(path, sizeof(path), "%.1000s/rollouts", c->run_dir);
         if (!directory_create(path, &error)) { fatal("%s", error.text); }
         snprintf(path, sizeof(path), "%.1000s/rollouts/step_%06d.jsonl", c->run_dir, t->state.step);
@@ -307,18 +326,22 @@ static inline void trainer_end_step(Trainer *t, const GrpoStats *stats, const Gr
         trainer_keep_unfinished(t, &measured, fingerprint);
         return;
     }
-    if (!loggers_step(&t->loggers, t->state.step, &metrics, fingerprint, &error)) { fatal("%s", error.text); }
-    if (trainer_due(t, c->eval_every) && !loggers_report(&t->loggers, &error)) { fatal("%s", error.text); }
+    if (trainer_writes() && !loggers_step(&t->loggers, t->state.step, &metrics, fingerprint, &error)) { fatal("%s", error.text); }
+    if (trainer_writes() && trainer_due(t, c->eval_every) && !loggers_report(&t->loggers, &error)) { fatal("%s", error.text); }
     if (trainer_due(t, c->checkpoint_every)) { trainer_save(t); }
 }
 // After the last step, or when the run was asked to stop: a checkpoint of where it is.
 static inline void trainer_end(Trainer *t) {
-    const bool done = t->state.step >= t->total_steps && (trainer_is_recorded(t) || !stop_requested);
-    if (checkpoint_latest(t->config->run_dir) != t->state.step && (t->state.step > 0 || !done)) { trainer_save(t); }
+    const bool stopped = trainer_stopped();
+    const bool done = t->state.step >= t->total_steps && (trainer_is_recorded(t) || !stopped);
+    int latest = checkpoint_latest(t->config->run_dir);
+    ranks_broadcast(&latest, sizeof(latest), 0);
+    if (latest != t->state.step && (t->state.step > 0 || !done)) { trainer_save(t); }
     if (!done) {
         printf("stopped by signal %d after step %d; run the same command again to go on\n", (int)stop_requested, t->state.step);
         return;
     }
+    if (!trainer_writes()) { return; }
     summary_print(t);
     printf("\ndone: %d steps; checkpoint %s/checkpoints/step_%06d, metrics in %s/metrics.jsonl", t->state.step, t->config->run_dir, t->state.step, t->config->run_dir);
     printf(t->loggers.to_report ? ", curves in %s/report.html\n" : "\n", t->config->run_dir);

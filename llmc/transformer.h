@@ -4,6 +4,7 @@
 #include "llmc/adamw.h"
 #include "llmc/attention.h"
 #include "llmc/attention_decode.h"
+#include "llmc/collectives.h"
 #include "llmc/embedding.h"
 #include "llmc/gradient_norm.h"
 #include "llmc/linear.h"
@@ -154,8 +155,16 @@ static inline void policy_head_backward(Policy *p, int N, int row, const float *
     logprob_backward(a->dlogits, a->logits, a->logits_lse, a->entropy + row, a->targets + row, a->dlogprob, a->dentropy, temperature, chunk, p->vocab_used, V);
     linear_backward(a->dnormed + first, p->gradients + head, NULL, a->dlogits, a->layers[p->config.layers].input_normed + first, p->weights + head, chunk, C, V);
 }
-// After every chunk of the head: adds to the gradients of all other parameters.
-static inline void policy_backward_layers(Policy *p, Microbatch *batch) {
+// The gradients of shard i are final on this rank: each rank gets the sums of its own piece, while the backward pass goes on.
+static inline void policy_reduce_gradients(Policy *p, int i) {
+    const Shard *shard = &p->shards.list[i];
+    size_t starts[MAX_RANKS + 1];
+    for (int r = 0; r <= p->shards.ranks; r++) { starts[r] = shard_start(shard, r); }
+    collective_reduce_scatter(p->gradients + shard->begin, starts);
+}
+// After every chunk of the head: adds to the gradients of all other parameters. last: of this rank's micro-batches of a minibatch.
+static inline void policy_backward_layers(Policy *p, Microbatch *batch, bool last) {
+    const bool reduce = last && p->shards.ranks > 1;
     const Activations *a = &p->train;
     const LayerActivations *final = &a->layers[p->config.layers];
     const int C = p->config.hidden, N = batch->rows;
@@ -165,8 +174,17 @@ static inline void policy_backward_layers(Policy *p, Microbatch *batch) {
     device_upload(a->order, batch->order, sizeof(int) * (size_t)N);
     device_zero(a->dstream, (size_t)N * (size_t)C * sizeof(floatX));
     rmsnorm_backward(a->dstream, p->gradients + p->parameters.final_norm, a->dnormed, final->input, w + p->parameters.final_norm, final->input_rstd, N, C);
-    for (int l = p->config.layers - 1; l >= 0; l--) { block_backward(p, w, p->gradients, l, a, &rows); }
+    if (reduce) { policy_reduce_gradients(p, p->config.layers + 1); }
+    for (int l = p->config.layers - 1; l >= 0; l--) {
+        block_backward(p, w, p->gradients, l, a, &rows);
+        if (reduce) { policy_reduce_gradients(p, l + 1); }
+    }
     embedding_backward(p->gradients + p->parameters.embedding, a->dstream, a->tokens, a->order, N, C);
+    if (reduce) { policy_reduce_gradients(p, 0); }
+}
+// In its place on a rank that has no micro-batch of this minibatch: its gradients are zeros, and the others need them.
+static inline void policy_backward_nothing(Policy *p) {
+    for (int i = p->shards.count - 1; i >= 0 && p->shards.ranks > 1; i--) { policy_reduce_gradients(p, i); }
 }
 // Without a backward pass: log-probability and entropy of every row's target, in host_logprob and host_entropy.
 static inline void policy_forward(Policy *p, const floatX *weights, const Microbatch *batch, float temperature) {
@@ -184,17 +202,36 @@ typedef struct {
     int count, skipped; // updates made, and not made because the gradient was not finite
     double norm_sum;    // of the gradient norms before clipping
 } UpdateStats;
-// One update of every parameter, the gradient scaled so that its global norm is at most grad_clip. A gradient that is not finite
-// updates nothing.
+// One update of every parameter, the gradient scaled so that its global norm is at most grad_clip: each rank of its own pieces, which
+// all others then get. A gradient that is not finite updates nothing.
 static inline void policy_update(Policy *p, AdamW *adamw, UpdateStats *stats) {
-    const double norm = sqrt(gradient_square_sum(p->gradients, p->parameters.total));
+    const bool shared = p->shards.ranks > 1;
+    const int mine = shared ? ranks_mine() : 0;
+    double square = 0;
+    if (shared) { collective_finish(); }
+    for (int i = 0; i < p->shards.count; i++) {
+        const Shard *shard = &p->shards.list[i];
+        square += gradient_square_sum(p->gradients + shard->begin + shard_start(shard, mine), shard_size(shard, mine));
+    }
+    if (shared) { ranks_sum(&square, 1); }
+    const double norm = sqrt(square);
     if (!isfinite(norm)) {
         stats->skipped++;
         return;
     }
     const double shrink = (double)adamw->grad_clip / (norm + 1e-6), scale = shrink < 1 ? shrink : 1; // as torch.nn.utils.clip_grad_norm_
-    adamw_update(p->weights, p->master, p->adam_m, p->adam_v, p->gradients, p->parameters.total, (float)scale, adamw->learning_rate,
-                 adamw->beta1, adamw->beta2, adamw->eps, adamw->weight_decay, ++adamw->step);
+    adamw->step++;
+    for (int i = 0; i < p->shards.count; i++) {
+        const Shard *shard = &p->shards.list[i];
+        const size_t own = shard->begin + shard_start(shard, mine), at = shard->at;
+        floatX *weights = p->weights + own;
+        adamw_update(weights, p->master ? p->master + at : (float *)(void *)weights, p->adam_m + at, p->adam_v + at, p->gradients + own, shard_size(shard, mine), (float)scale,
+                     adamw->learning_rate, adamw->beta1, adamw->beta2, adamw->eps, adamw->weight_decay, adamw->step);
+        if (!shared) { continue; }
+        size_t starts[MAX_RANKS + 1];
+        for (int r = 0; r <= p->shards.ranks; r++) { starts[r] = shard_start(shard, r); }
+        collective_gather(p->weights + shard->begin, starts);
+    }
     stats->count++;
     stats->norm_sum += norm;
 }

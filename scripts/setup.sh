@@ -2,7 +2,7 @@
 # setup: installs what building and testing need on Debian or Ubuntu; says what it would install when it cannot. Installs nothing that is there.
 #   sudo ./scripts/setup.sh           libraries, compilers              sudo ./scripts/setup.sh --dev     and what `make check` uses
 set -eu
-build="gcc libc6-dev make libjansson-dev libutf8proc-dev zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libbrotli-dev libflint-dev libgmp-dev"
+build="gcc libc6-dev make libjansson-dev libutf8proc-dev zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libbrotli-dev libflint-dev libgmp-dev pkg-config libopenmpi-dev openmpi-bin"
 check="clang libomp-dev clang-format clang-tidy cppcheck libclang-rt-dev"
 
 case "${1:-}" in
@@ -12,7 +12,7 @@ case "${1:-}" in
 esac
 if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
     echo "setup: this is no Debian or Ubuntu. Install by your own means: a C11 compiler with OpenMP, make, and the development files of" >&2
-    echo "jansson, utf8proc, zlib, zstd, lz4, snappy, brotli, FLINT with Arb (FLINT 3 has it inside), GMP" >&2
+    echo "jansson, utf8proc, zlib, zstd, lz4, snappy, brotli, FLINT with Arb (FLINT 3 has it inside), GMP; for many ranks MPI and pkg-config" >&2
     exit 1
 fi
 # Debian 12 has Arb in a package of its own; FLINT 3, from Debian 13 on, includes it.

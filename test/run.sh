@@ -6,7 +6,7 @@ for program in "$1"/test_* test/test_*.sh; do
     [ -e "$program" ] || continue
     start=$(date +%s%N)
     case $program in
-    *.sh) output=$(sh "$program" 2>&1) ;;
+    *.sh) output=$(TESTS="$1" sh "$program" 2>&1) ;;
     *) output=$("$program" 2>&1) ;;
     esac
     status=$?

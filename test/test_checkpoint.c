@@ -94,7 +94,7 @@ static Buffer everything(const Policy *p) { // weights, moments and master as by
     device_download(bytes.data, p->weights, P * sizeof(floatX));
     bytes.size = P * sizeof(floatX);
     const float *arrays[] = {p->adam_m, p->adam_v, p->master};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3 && arrays[i]; i++) { // an fp32 build has no master copy
         device_download(bytes.data + bytes.size, arrays[i], P * sizeof(float));
         bytes.size += P * sizeof(float);
     }

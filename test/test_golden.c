@@ -134,7 +134,7 @@ static void forward_backward(TinyModel *tiny, Inputs *in, Microbatch *batch, Grp
         grpo_loss(in->dlogprob, in->dentropy, stats, batch, row, p->train.logit_rows, &in->samples, p->host_logprob, p->host_entropy, in->tokens, &in->loss);
         policy_head_backward(p, batch->rows, row, in->dlogprob, in->dentropy, in->temperature);
     }
-    policy_backward_layers(p, batch);
+    policy_backward_layers(p, batch, true);
 }
 static TinyModel open_model(const char *dir, int recompute, size_t logits_bytes) {
     TinyModel tiny = {0};
@@ -226,7 +226,7 @@ static void check_family(const char *family) {
             const float norm = (float)updates.norm_sum, want = read_one("output.gradient_norm");
             note("gradient norm", relative_error(&norm, &want, 1));
             settle(family, "gradient norm", sizeof(floatX) == 4 ? close_gradients : close_whole_gradient_bf16);
-            float *weights = download(tiny.policy.master, total, false);
+            float *weights = tiny.policy.master ? download(tiny.policy.master, total, false) : download(tiny.policy.weights, total, true);
             compare_parameters(&tiny, weights, "updated.", false, false);
             compare_parameters(&tiny, weights, "updated.", true, false);
             // bf16: a gradient that rounding took to the other side of zero moves the weight by 2e-3, once

@@ -217,7 +217,7 @@ static float *minibatch_gradient(TinyModel *tiny, const Samples *samples, int ro
             grpo_loss(dlogprob, dentropy, &stats, &batch, row, p->train.logit_rows, samples, p->host_logprob, p->host_entropy, batch_response_tokens(samples, 0, SAMPLES), o);
             policy_head_backward(p, batch.rows, row, dlogprob, dentropy, 0.7f);
         }
-        policy_backward_layers(p, &batch);
+        policy_backward_layers(p, &batch, true);
     }
     float *gradient = (float *)host_alloc(sizeof(float) * p->parameters.total);
     device_download(gradient, p->gradients, sizeof(float) * p->parameters.total);

@@ -16,6 +16,11 @@ __attribute__((constructor)) static void device_spin_shortly(int argc, char **ar
     setenv("GOMP_SPINCOUNT", "2000", 1);
     execv("/proc/self/exe", argv); // on failure we go on as we are
 }
+static int device_ranks = 1; // that share this machine
+void device_choose(int rank, int ranks) {
+    (void)rank;
+    device_ranks = ranks;
+}
 void device_init(void) {}
 const char *device_name(void) {
     static char name[64];
@@ -31,7 +36,7 @@ size_t device_memory_bytes(void) {
     }
     if (file) { fclose(file); }
     size_t available = kib ? kib * 1024 : (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    return available / 10 * 9;
+    return available / 10 * 9 / (size_t)device_ranks;
 }
 
 typedef struct Allocation {

@@ -35,10 +35,13 @@ static struct {
     cudaGraphExec_t graph;
 } device_recordings[DEVICE_RECORDINGS];
 
+static int device_number, device_ranks = 1, device_sharers = 1; // ranks of this machine, and how many of them share this GPU
+void device_choose(int rank, int ranks) { device_number = rank, device_ranks = ranks; }
+extern "C" cudaStream_t device_stream(void) { return main_stream; } // for collectives, which are another unit
 static const cudaDeviceProp *device_properties(void) {
     static cudaDeviceProp properties;
     static bool known;
-    if (!known) { cudaCheck(cudaGetDeviceProperties(&properties, 0)); }
+    if (!known) { cudaCheck(cudaGetDeviceProperties(&properties, device_number)); }
     known = true;
     return &properties;
 }
@@ -54,13 +57,15 @@ void device_init(void) {
                  error == cudaSuccess ? "none is visible" : cudaGetErrorString(error));
         device_refuse(text);
     }
+    device_number %= count;
+    device_sharers = CEIL_DIV(device_ranks, count);
     const cudaDeviceProp *gpu = device_properties();
     if (gpu->major < 8) {
         snprintf(text, sizeof(text), "%s has compute capability %d.%d, but 8.0 (Ampere) is the least that is supported; build with make BACKEND=cpu",
                  gpu->name, gpu->major, gpu->minor);
         device_refuse(text);
     }
-    cudaCheck(cudaSetDevice(0));
+    cudaCheck(cudaSetDevice(device_number));
     cudaCheck(cudaStreamCreateWithFlags(&main_stream, cudaStreamNonBlocking)); // the default stream cannot be recorded
     for (int i = 0; i < DEVICE_MARKS; i++) { cudaCheck(cudaEventCreateWithFlags(&device_marks[i], cudaEventDisableTiming)); }
     device_scratch(); // before anything is recorded
@@ -75,6 +80,7 @@ const char *device_name(void) { // "NVIDIA H100 80GB HBM3 (sm_90, 132 multiproce
 size_t device_memory_bytes(void) {
     size_t available = 0, total = 0;
     cudaCheck(cudaMemGetInfo(&available, &total));
+    available /= (size_t)device_sharers;
     return available > DEVICE_GPU_RESERVE ? available - DEVICE_GPU_RESERVE : 0;
 }
 
