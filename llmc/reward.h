@@ -14,8 +14,9 @@
 #include "llmc/reward_extract.h"
 #include "llmc/reward_mathd.h"
 #include "llmc/reward_normalize.h"
+#include "llmc/reward_plain.h"
 #include "llmc/reward_verify_compare.h"
-#include "llmc/reward_verify_text.h"
+#include "llmc/reward_verify_extract.h"
 #include "llmc/reward_zero.h"
 
 typedef struct {
@@ -99,37 +100,24 @@ static inline Verdict deepscaler_compare(const char *answer, size_t answer_bytes
 }
 
 // ---- Math-Verify's comparison
-static inline bool verify_reads_complex(const Buffer *text) { // an i that stands alone
-    for (size_t i = 0; i < text->size; i++) {
-        bool alone = text->data[i] == 'i' && (i == 0 || !text_is_word((unsigned char)text->data[i - 1])) && !text_is_word((unsigned char)text->data[i + 1]);
-        if (alone) { return true; }
-    }
-    return false;
-}
 static inline Verdict verify_compare(const char *answer, size_t answer_bytes, const char *truth, size_t truth_bytes) {
-    Buffer left = {0}, right = {0};
-    if (!verify_extract_boxes(&left, truth, truth_bytes)) { text_assign(&left, truth, truth_bytes); }
-    if (!verify_extract_boxes(&right, answer, answer_bytes)) { text_assign(&right, answer, answer_bytes); }
-    Buffer truth_text = {0}, answer_text = {0};
-    verify_normalize(&truth_text, left.data, left.size);
-    verify_normalize(&answer_text, right.data, right.size);
+    Buffer truth_first = {0}, answer_first = {0}, truth_text = {0}, answer_text = {0};
+    verify_read(&truth_text, &truth_first, truth, truth_bytes, "$", "$");
+    verify_read(&answer_text, &answer_first, answer, answer_bytes, "\\boxed{", "}");
     Verdict verdict = verdict_wrong("different");
-    if (truth_text.size && truth_text.size == answer_text.size && !memcmp(truth_text.data, answer_text.data, truth_text.size)) {
+    if (truth_first.size && truth_first.size == answer_first.size && !memcmp(truth_first.data, answer_first.data, truth_first.size)) {
         verdict = verdict_right("text equal");
-    } else if (!memchr(truth_text.data, 0, truth_text.size) && !memchr(answer_text.data, 0, answer_text.size)) {
+    } else {
         static _Thread_local Expression tree;
         expression_clear(&tree);
         VerifyContext context = {.tree = &tree, .cost = ZERO_MAX_COST};
-        int truth_root = expression_parse_latex(&tree, truth_text.data, truth_text.size, verify_reads_complex(&truth_text));
-        bool read = !tree.error;
-        int answer_root = read ? expression_parse_latex(&tree, answer_text.data, answer_text.size, verify_reads_complex(&answer_text)) : 0;
-        read = read && !tree.error;
-        bool equal = read && verify_equal(&context, truth_root, answer_root);
+        int truth_root, answer_root;
+        bool equal = verify_parse(&truth_root, &tree, &truth_text) && verify_parse(&answer_root, &tree, &answer_text) && verify_equal(&context, truth_root, answer_root);
         if (equal) { verdict = verdict_right("equal as expressions"); }
         if (!equal && context.gave_up) { verdict = verdict_wrong("gave up: not decided at 1024 bits"); }
         if (!equal && tree.gave_up) { verdict = verdict_wrong(tree.gave_up); }
     }
-    Buffer *buffers[] = {&left, &right, &truth_text, &answer_text};
+    Buffer *buffers[] = {&truth_first, &answer_first, &truth_text, &answer_text};
     for (int i = 0; i < 4; i++) { buffer_free(buffers[i]); }
     return verdict;
 }
@@ -139,7 +127,7 @@ static inline Verdict reward_compare(GraderMode mode, const char *answer, size_t
     return mode == GRADER_DEEPSCALER ? deepscaler_compare(answer, answer_bytes, truth, truth_bytes) : verify_compare(answer, answer_bytes, truth, truth_bytes);
 }
 static inline const char *reward_extract(Buffer *answer, const char *text, size_t bytes, GraderMode mode) { // NULL, or what is missing
-    return mode == GRADER_DEEPSCALER ? reward_extract_deepscaler(answer, text, bytes) : verify_extract(answer, text, bytes);
+    return mode == GRADER_DEEPSCALER ? reward_extract_deepscaler(answer, text, bytes) : verify_extract(answer, NULL, text, bytes);
 }
 
 // ---- truths
@@ -208,10 +196,15 @@ static inline Verdict reward_grade_answer(GraderMode mode, const char *answer, c
 }
 // A whole text: decode(prompt + response) together, think tags and all.
 static inline Verdict reward_grade_text(GraderMode mode, const char *text, size_t bytes, const json_t *truth) {
-    Buffer answer = {0};
-    const char *missing = reward_extract(&answer, text, bytes, mode);
+    Buffer answer = {0}, first = {0}; // first: see verify_extract
+    const char *missing = mode == GRADER_DEEPSCALER ? reward_extract_deepscaler(&answer, text, bytes) : verify_extract(&answer, &first, text, bytes);
     Verdict verdict = missing ? verdict_wrong(missing) : reward_grade(mode, answer.data, answer.size, truth);
+    if (!verdict.reward && first.size && strcmp(first.data, answer.data)) {
+        Verdict again = reward_grade(mode, first.data, first.size, truth);
+        if (again.reward) { verdict = again; }
+    }
     buffer_free(&answer);
+    buffer_free(&first);
     return verdict;
 }
 static inline Verdict reward_grade_response(GraderMode mode, const char *text, size_t bytes, const char *truth_json) {

@@ -13,35 +13,21 @@ typedef struct {
 static inline bool verify_equal(VerifyContext *context, int truth, int answer);
 
 static inline const ExpressionNode *verify_node(const VerifyContext *context, int index) { return &context->tree->nodes[index]; }
-static inline bool verify_is_set(const VerifyContext *context, int index) { // a set, a tuple, an interval
-    NodeKind kind = verify_node(context, index)->kind;
-    return kind >= NODE_TUPLE && kind <= NODE_NUMBER_SET;
-}
-static inline bool verify_is_relation(const VerifyContext *context, int index) {
-    NodeKind kind = verify_node(context, index)->kind;
-    return kind == NODE_RELATION || kind == NODE_CHAIN;
-}
 static inline int verify_first(const VerifyContext *context, int index) { return verify_node(context, index)->kind == NODE_CHAIN ? verify_node(context, index)->left : index; }
 static inline int verify_last(const VerifyContext *context, int index) {
     if (verify_node(context, index)->kind != NODE_CHAIN) { return index; } // its `next` belongs to the list it stands in
     for (index = verify_node(context, index)->left; verify_node(context, index)->next >= 0;) { index = verify_node(context, index)->next; }
     return index;
 }
-static inline bool verify_only_symbols(const VerifyContext *context, int index) { // x, or A/S, xy
-    const ExpressionNode *node = verify_node(context, index);
-    if (node->kind == NODE_SYMBOL) { return true; }
-    if (node->kind == NODE_TUPLE || node->kind == NODE_INTERVAL) { return verify_only_symbols(context, node->left) && (node->kind == NODE_TUPLE || verify_only_symbols(context, node->right)); }
-    return (node->kind == NODE_MULTIPLY || node->kind == NODE_DIVIDE || node->kind == NODE_ADD) && verify_only_symbols(context, node->left) && verify_only_symbols(context, node->right);
-}
 static inline bool verify_is_equation(const VerifyContext *context, int index) {
-    if (!verify_is_relation(context, index)) { return false; }
+    if (!verify_is_relation(context->tree, index)) { return false; }
     bool chain = verify_node(context, index)->kind == NODE_CHAIN;
     for (int i = verify_first(context, index); i >= 0; i = chain ? verify_node(context, i)->next : -1) {
         if (verify_node(context, i)->value != RELATION_EQUAL) { return false; }
     }
     return true;
 }
-static inline bool verify_is_assignment(const VerifyContext *context, int index) { return verify_is_equation(context, index) && verify_only_symbols(context, verify_node(context, verify_first(context, index))->left); }
+static inline bool verify_is_assignment(const VerifyContext *context, int index) { return verify_is_equation(context, index) && verify_only_symbols(context->tree, verify_node(context, verify_first(context, index))->left); }
 
 // ---- numbers
 static inline int verify_new(VerifyContext *context, NodeKind kind, int left, int right) {
@@ -63,22 +49,59 @@ static inline bool verify_has_symbols(const VerifyContext *context, int index) {
     bool binary = node->kind >= NODE_ADD && node->kind <= NODE_POWER;
     return (binary || node->kind == NODE_NEGATE || node->kind == NODE_CALL) && (verify_has_symbols(context, node->left) || (binary && verify_has_symbols(context, node->right)));
 }
-// The value of a real number rounded to an integer multiple of 1e-6, as text, so that sizes do not matter. False for others.
+static inline int verify_float_digits(const VerifyContext *context, int index) { // of the longest number with a point in it
+    const ExpressionNode *node = verify_node(context, index);
+    if (node->kind == NODE_NUMBER) { return memchr(node->text, '.', (size_t)node->text_bytes) ? node->text_bytes - 1 : 0; }
+    if (node->kind < NODE_ADD || node->kind > NODE_CALL) { return 0; }
+    int left = verify_float_digits(context, node->left), right = node->kind <= NODE_POWER ? verify_float_digits(context, node->right) : 0;
+    return left > right ? left : right;
+}
+// The quotient by a power of ten, rounded to even (a negative power multiplies).
+static inline void verify_scale_down(fmpz_t out, const fmpz_t value, long digits) {
+    fmpz_t scale, half;
+    fmpz_init(scale);
+    fmpz_init(half);
+    fmpz_ui_pow_ui(scale, 10, (ulong)labs(digits));
+    if (digits <= 0) {
+        fmpz_mul(out, value, scale);
+    } else {
+        fmpz_fdiv_qr(out, half, value, scale);
+        fmpz_mul_2exp(half, half, 1);
+        int order = fmpz_cmp(half, scale);
+        if (order > 0 || (order == 0 && fmpz_is_odd(out))) { fmpz_add_ui(out, out, 1); }
+    }
+    fmpz_clear(scale);
+    fmpz_clear(half);
+}
+// The value of a real number as a multiple of 1e-6, as text, so that sizes do not matter. False for others. As sympy rounds:
+// first to the digits that are known, 15 or those of the longest decimal written, then to even.
 static inline bool verify_round(char out[400], VerifyContext *context, int index) {
     if (verify_has_symbols(context, index)) { return false; }
-    ZeroBalls balls = {.tree = context->tree, .precision = 256, .cost = &context->cost};
+    ZeroBalls balls = {.tree = context->tree, .precision = 512, .cost = &context->cost};
     acb_t value;
     acb_init(value);
     zero_evaluate_balls(value, index, &balls);
     bool ok = acb_is_finite(value) && arb_contains_zero(acb_imagref(value)) && arf_cmpabs_2exp_si(arb_midref(acb_realref(value)), 1000) < 0;
-    if (ok) {
-        arb_mul_ui(acb_realref(value), acb_realref(value), 1000000, 2000);
+    if (ok && arf_cmpabs_2exp_si(arb_midref(acb_realref(value)), -40) < 0) {
+        strcpy(out, "0");
+    } else if (ok) {
+        long digits = verify_float_digits(context, index);
+        digits = digits > 15 ? digits : 15;
+        long magnitude = (long)floor(log10(fabs(arf_get_d(arb_midref(acb_realref(value)), ARF_RND_NEAR)))) + 1, shift = digits - magnitude;
         fmpz_t rounded;
         fmpz_init(rounded);
-        arf_get_fmpz(rounded, arb_midref(acb_realref(value)), ARF_RND_NEAR);
+        acb_t scaled;
+        acb_init(scaled);
+        arb_set_ui(acb_realref(scaled), 10);
+        arb_pow_ui(acb_realref(scaled), acb_realref(scaled), (ulong)labs(shift), 2000);
+        if (shift < 0) { arb_inv(acb_realref(scaled), acb_realref(scaled), 2000); }
+        arb_mul(acb_realref(scaled), acb_realref(scaled), acb_realref(value), 2000);
+        arf_get_fmpz(rounded, arb_midref(acb_realref(scaled)), ARF_RND_NEAR);
+        verify_scale_down(rounded, rounded, shift - 6);
         ok = fmpz_sizeinbase(rounded, 10) < 390;
         if (ok) { fmpz_get_str(out, 10, rounded); }
         fmpz_clear(rounded);
+        acb_clear(scaled);
     }
     acb_clear(value);
     return ok;
@@ -133,7 +156,9 @@ static inline void verify_append_name(Buffer *out, const VerifyContext *context,
     if (verify_node_is_integer(context->tree, index)) { // \text{90} is 90
         if (node->kind == NODE_NEGATE) { buffer_append(out, "-", 1); }
         while (node->kind == NODE_NEGATE) { node = verify_node(context, node->left); }
-        buffer_append(out, node->text, (size_t)node->text_bytes);
+        for (int i = 0; i < node->text_bytes; i++) { // 1,000 is 1000
+            if (node->text[i] != ',') { buffer_append(out, node->text + i, 1); }
+        }
     } else {
         verify_append_factors(out, context, index, symbols);
     }
@@ -180,13 +205,13 @@ enum { VERIFY_MAX_ELEMENTS = 64 };
 // The elements of a set, each once; of a tuple, or of an interval read as a pair, in order. -1: too many.
 static inline int verify_list(int out[VERIFY_MAX_ELEMENTS], VerifyContext *context, int index, bool distinct) {
     int count = 0;
-    if (!verify_is_set(context, index)) {
+    if (!verify_is_set(context->tree, index)) {
         out[0] = index;
         return 1;
     }
     for (int i = verify_node(context, index)->left; i >= 0; i = verify_node(context, i)->next) {
         bool seen = false;
-        for (int k = 0; distinct && k < count && !seen; k++) { seen = !verify_is_set(context, i) && verify_equal(context, out[k], i); }
+        for (int k = 0; distinct && k < count && !seen; k++) { seen = !verify_is_set(context->tree, i) && verify_equal(context, out[k], i); }
         if (seen) { continue; }
         if (count == VERIFY_MAX_ELEMENTS) {
             context->gave_up = true;
@@ -210,8 +235,8 @@ static inline bool verify_unions_equal(VerifyContext *context, int truth, int an
 
 static inline bool verify_sets_equal(VerifyContext *context, int truth, int answer) {
     NodeKind a = verify_set_kind(context, truth), b = verify_set_kind(context, answer);
-    if (!verify_is_set(context, truth)) { a = NODE_SET; }
-    if (!verify_is_set(context, answer)) { b = NODE_SET; }
+    if (!verify_is_set(context->tree, truth)) { a = NODE_SET; }
+    if (!verify_is_set(context->tree, answer)) { b = NODE_SET; }
     const ExpressionNode *left = verify_node(context, truth), *right = verify_node(context, answer);
     if (a == NODE_INTERVAL && b == NODE_INTERVAL) {
         int ends[] = {left->left, right->left, left->right, right->right};
@@ -323,7 +348,7 @@ static inline int verify_flipped(int relation) {
 // left - right of a relation, or -1 when a side is no expression.
 static inline int verify_difference(VerifyContext *context, int index, bool flip) {
     int left = verify_node(context, index)->left, right = verify_node(context, index)->right;
-    if (verify_is_set(context, left) || verify_is_set(context, right)) { return -1; }
+    if (verify_is_set(context->tree, left) || verify_is_set(context->tree, right)) { return -1; }
     return flip ? verify_new(context, NODE_SUBTRACT, right, left) : verify_new(context, NODE_SUBTRACT, left, right);
 }
 // Two equations in several unknowns are the same when their differences are in a constant ratio.
@@ -361,7 +386,8 @@ static inline bool verify_relations_equal(VerifyContext *context, int truth, int
     }
     int relation = left->value, other = right->value;
     int difference = verify_difference(context, truth, false), same = verify_difference(context, answer, false), flipped = verify_difference(context, answer, true);
-    if (difference < 0 || same < 0) { // x = {1, 2}: side by side
+    if ((difference < 0) != (same < 0)) { return false; }
+    if (difference < 0) { // x = {1, 2}: side by side
         int sides[] = {verify_node(context, truth)->left, verify_node(context, answer)->left, verify_node(context, truth)->right, verify_node(context, answer)->right};
         return relation == other && verify_equal(context, sides[0], sides[1]) && verify_equal(context, sides[2], sides[3]);
     }
@@ -419,12 +445,12 @@ static inline bool verify_equal(VerifyContext *context, int truth, int answer) {
         truth = verify_new(context, NODE_RELATION, verify_node(context, verify_first(context, truth))->left, verify_node(context, verify_last(context, truth))->right);
         answer = verify_new(context, NODE_RELATION, verify_node(context, verify_first(context, answer))->left, verify_node(context, verify_last(context, answer))->right);
     }
-    if (verify_is_relation(context, truth) && verify_is_set(context, answer)) {
+    if (verify_is_relation(context->tree, truth) && verify_is_set(context->tree, answer)) {
         int set = verify_relation_to_set(context, truth);
         truth = set >= 0 ? set : truth;
     }
-    if (verify_is_relation(context, truth) || verify_is_relation(context, answer)) { return verify_is_relation(context, truth) && verify_is_relation(context, answer) && verify_relations_equal(context, truth, answer); }
-    if (verify_is_set(context, truth) || verify_is_set(context, answer)) { return verify_sets_equal(context, truth, answer); }
+    if (verify_is_relation(context->tree, truth) || verify_is_relation(context->tree, answer)) { return verify_is_relation(context->tree, truth) && verify_is_relation(context->tree, answer) && verify_relations_equal(context, truth, answer); }
+    if (verify_is_set(context->tree, truth) || verify_is_set(context->tree, answer)) { return verify_sets_equal(context, truth, answer); }
     if (verify_node(context, truth)->kind == NODE_MATRIX || verify_node(context, answer)->kind == NODE_MATRIX) { return verify_matrices_equal(context, truth, answer); }
     int truth_end = verify_end(context, truth), answer_end = verify_end(context, answer);
     if (truth_end < 0 || answer_end < 0) { return truth_end == answer_end && verify_node(context, truth)->kind == verify_node(context, answer)->kind; }

@@ -236,6 +236,15 @@ static inline void zero_call(acb_t out, ExpressionFunction function, const acb_t
     case FUNCTION_tanh:
         acb_tanh(out, x, precision);
         break;
+    case FUNCTION_asinh:
+        acb_asinh(out, x, precision);
+        break;
+    case FUNCTION_acosh:
+        acb_acosh(out, x, precision);
+        break;
+    case FUNCTION_atanh:
+        acb_atanh(out, x, precision);
+        break;
     case FUNCTION_re:
         acb_set_arb(out, acb_realref(x));
         break;

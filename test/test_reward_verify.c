@@ -52,7 +52,9 @@ static void test_expressions(void) {
 static void test_extraction(void) {
     static const char *const cases[][2] = {
         {"So \\boxed{4}.", "4"},
-        {"\\boxed{1} and, after much more text, \\boxed{\\frac{1}{2}}", "\\frac{1}{2}"},
+        {"\\boxed{1} and, after much more text, \\boxed{\\frac{1}{2}}", "1,\\frac{1}{2}"}, // near, and joined by a word
+        {"\\boxed{1} is what I first wrote here, \\boxed{2} what I found in the end", "1,2"},
+        {"\\boxed{1} is what I wrote first, but then I saw that it is not so, since the root is wrong: it is \\boxed{3}", "3"},
         {"\\boxed{1}, \\boxed{2}", "1,2"}, // boxes side by side are one answer
         {"<think>\\boxed{9}</think> It is $x=3$ or so.", "x=3"},
         {"The final answer is $7$. I hope it is correct. \\boxed{8}", "7"},

@@ -1,0 +1,344 @@
+// reward_verify_extract: which part of a text the math_verify grader reads, as Hugging Face Math-Verify 0.9 (its parser.py)
+// has it with its default settings: by priority what follows "final answer is", the last boxes, what follows "answer", any
+// LaTeX span or plain number; of one priority the part that ends last. A part that is no mathematics is passed over for the
+// next, so that \boxed{\large 45} is still 45.
+#pragma once
+#include "llmc/reward_extract.h"
+#include "llmc/reward_verify_parse.h"
+#include "llmc/reward_verify_text.h"
+
+enum { VERIFY_MAX_SPAN = 2000, // bytes of a LaTeX span: longer ones are no answers
+       VERIFY_MAX_BOXES = 8,
+       VERIFY_MAX_FORMULA = 200,
+       VERIFY_MAX_PHRASES = 3, // of "answer": the last ones
+       VERIFY_MAX_TRIES = 32 };
+// A part of the text; `end` is where what marks it ends, 0 when there is none.
+typedef struct {
+    size_t start, bytes, end;
+    bool grouped, decimal_comma; // of a number: 1,234 or 1 234; 3,14
+    bool percent;
+} VerifyPart;
+enum { VERIFY_SPAN,
+       VERIFY_FORMULA,
+       VERIFY_NUMBER,
+       VERIFY_PART_KINDS,
+       VERIFY_SPAN_KINDS = 5 };
+typedef struct {
+    const char *text;
+    size_t bytes;
+    size_t scanned[VERIFY_SPAN_KINDS]; // no span of this kind closes between the last opening and here
+    Buffer first;                      // the part tried first
+    Buffer part;                       // the one being tried; in the end the one that could be read
+    int tries;
+} VerifySearch;
+
+// ---- whether a part is mathematics
+static inline bool verify_reads_complex(const Buffer *text) { // an i that stands alone
+    for (const char *i = text->data; (i = strchr(i, 'i')); i++) {
+        if ((i == text->data || !text_is_word((unsigned char)i[-1])) && !text_is_word((unsigned char)i[1])) { return true; }
+    }
+    return text_contains(text, "\\mathbb{C}") || text_contains(text, "\\imath") || text_contains(text, "\\det");
+}
+// Adds the normal form `text` to the tree; false when it is no mathematics. x = a = b may still be read as its last part.
+static inline bool verify_parse(int *root, Expression *tree, const Buffer *text) {
+    if (memchr(text->data, 0, text->size)) {
+        tree->error = true;
+        return false;
+    }
+    *root = expression_parse_latex(tree, text->data, text->size, verify_reads_complex(text));
+    if (!tree->error || tree->gave_up || strpbrk(text->data, ",;")) { return !tree->error; }
+    int equations = 0;
+    const char *last = NULL;
+    for (const char *at = text->data; (at = strchr(at, '=')); at++) {
+        if (at > text->data && strchr("\\<>!", at[-1])) { continue; }
+        equations++;
+        last = at + 1;
+    }
+    if (equations < 2) { return false; }
+    *root = expression_parse_latex(tree, last, strlen(last), verify_reads_complex(text));
+    return !tree->error;
+}
+static inline bool verify_is_readable(const char *text, size_t bytes) { // or its reading meets a limit
+    static _Thread_local Expression tree;
+    expression_clear(&tree);
+    Buffer normal = {0};
+    int root;
+    verify_normalize(&normal, text, bytes);
+    bool readable = verify_parse(&root, &tree, &normal) || tree.gave_up;
+    buffer_free(&normal);
+    return readable;
+}
+// Whether `search->part` is the answer.
+static inline bool verify_try(VerifySearch *search) {
+    if (search->tries++ >= VERIFY_MAX_TRIES) { return false; }
+    buffer_append(&search->part, "", 0);
+    if (search->first.size == 0) { text_assign(&search->first, search->part.data, search->part.size); }
+    return verify_is_readable(search->part.data, search->part.size);
+}
+static inline bool verify_try_part(VerifySearch *search, VerifyPart part) {
+    if (!part.end) { return false; }
+    buffer_clear(&search->part);
+    for (size_t i = 0; i < part.bytes; i++) {
+        char c = search->text[part.start + i];
+        if (part.grouped && (c == ',' || c == ' ')) { continue; }
+        buffer_append(&search->part, part.decimal_comma && c == ',' ? "." : &c, 1);
+    }
+    if (part.percent) { buffer_append_text(&search->part, "\\%"); }
+    return verify_try(search);
+}
+
+// ---- boxes
+// The last \boxed{...} or \fbox{...}; boxes close before it join it with commas: less than 10 characters between, or less
+// than 70 with a comma, a semicolon, "and" or "or".
+static inline bool verify_extract_boxes(Buffer *answer, const char *text, size_t bytes) {
+    struct {
+        size_t start, end;
+    } boxes[VERIFY_MAX_BOXES];
+    int count = 0;
+    size_t limit = bytes, last_start = bytes;
+    for (size_t at = bytes; at-- > 0 && count < VERIFY_MAX_BOXES;) {
+        if (text[at] != '\\') { continue; }
+        bool boxed = at + 6 <= limit && !memcmp(text + at, "\\boxed", 6), framed = at + 5 <= limit && !memcmp(text + at, "\\fbox", 5);
+        if (!boxed && !framed) { continue; }
+        size_t open = at + (boxed ? 6 : 5);
+        while (open < limit && text_is_space((unsigned char)text[open])) { open++; }
+        if (open == limit || text[open] != '{') { break; }
+        const char *close = verify_group_end(text + open, text + limit, '{', '}');
+        if (!close) { break; }
+        size_t end = (size_t)(close - text) - 1, between = last_start - end - 1;
+        bool joins = between < 10;
+        for (size_t i = end + 1; !joins && between < 70 && i < last_start; i++) {
+            size_t word = !strncmp(text + i, "and", 3) ? 3 : !strncmp(text + i, "or", 2) ? 2
+                                                                                         : 0;
+            joins = text[i] == ',' || text[i] == ';' || (word && !text_is_word((unsigned char)text[i - 1]) && !text_is_word((unsigned char)text[i + word]));
+        }
+        if (count > 0 && !joins) { break; }
+        last_start = limit = at;
+        bool same = count > 0 && boxes[count - 1].end - boxes[count - 1].start == end - open - 1 && !memcmp(text + boxes[count - 1].start, text + open + 1, end - open - 1);
+        if (same) { continue; }
+        boxes[count].start = open + 1;
+        boxes[count++].end = end;
+    }
+    for (int i = count - 1; i >= 0; i--) {
+        if (i < count - 1) { buffer_append(answer, ",", 1); }
+        buffer_append(answer, text + boxes[i].start, boxes[i].end - boxes[i].start);
+    }
+    return count > 0;
+}
+
+// ---- spans
+static inline size_t verify_percent_bytes(const char *at) { // spaces and a percent sign or word, or 0
+    static const char *const signs[] = {"\\%", "%", "percentage", "Percentage", "percent", "Percent", "pct", "Pct"};
+    const char *sign = at + verify_spaces(at);
+    for (int i = 0; i < 8; i++) {
+        if (verify_begins(sign, signs[i])) { return (size_t)(sign - at) + strlen(signs[i]); }
+    }
+    return 0;
+}
+static inline VerifyPart verify_fraction_at(const char *text, size_t at) { // -\frac{1}{2}, without dollar signs
+    const char *p = text + at + (text[at] == '-');
+    if (!verify_begins(p, "\\frac")) { return (VerifyPart){0}; }
+    p += 5;
+    for (int i = 0; i < 2; i++) {
+        const char *digits = p + 1 + (*p == '{' && p[1] == '-');
+        size_t whole = *p == '{' ? strspn(digits, "0123456789") : 0;
+        if (!whole) { return (VerifyPart){0}; }
+        p = digits + whole;
+        if ((*p == '.' || *p == ',') && text_ascii_digit(p[1])) { p += 1 + strspn(p + 1, "0123456789"); }
+        if (*p++ != '}') { return (VerifyPart){0}; }
+    }
+    size_t end = (size_t)(p - text);
+    return (VerifyPart){.start = at, .bytes = end - at, .end = end};
+}
+// The LaTeX span that opens at `at`: $...$, $$...$$, \(...\), \[...\], [...] between spaces, or a fraction of two numbers.
+static inline VerifyPart verify_span_at(VerifySearch *search, size_t at) {
+    static const struct {
+        const char *open, *close;
+        bool one_line;
+    } spans[VERIFY_SPAN_KINDS] = {{"$$", "$$", false}, {"$", "$", true}, {"\\[", "\\]", false}, {"\\(", "\\)", true}, {"[", "]", true}};
+    const char *text = search->text;
+    if (!text[at] || !strchr("$\\[-", text[at])) { return (VerifyPart){0}; }
+    VerifyPart part = verify_fraction_at(text, at);
+    char before = at > 0 ? text[at - 1] : ' ';
+    for (int i = 0; i < VERIFY_SPAN_KINDS && !part.end; i++) {
+        size_t mark = strlen(spans[i].open), start = at + mark;
+        if (strncmp(text + at, spans[i].open, mark) || before == '\\' || (i == 1 && text_ascii_digit(before)) || (i == 4 && !text_is_space((unsigned char)before))) { continue; }
+        size_t limit = search->bytes - start > VERIFY_MAX_SPAN ? start + VERIFY_MAX_SPAN : search->bytes;
+        size_t end = search->scanned[i] > start ? search->scanned[i] : start; // what was scanned from an earlier opening
+        for (; end + mark <= limit; end++) {
+            if ((text[end] == '\n' && spans[i].one_line) || (i == 4 && text[end] == '[')) { break; }
+            if ((end > start && text[end - 1] == '\\') || memcmp(text + end, spans[i].close, mark)) { continue; }
+            if (end > start && (i < 4 || text_is_space((unsigned char)text[end + 1]))) { part = (VerifyPart){.start = start, .bytes = end - start, .end = end + mark}; }
+            break;
+        }
+        search->scanned[i] = end;
+    }
+    size_t percent = part.end ? verify_percent_bytes(text + part.end) : 0;
+    part.percent = percent > 0;
+    part.end += percent;
+    return part;
+}
+
+// ---- plain numbers
+// Whether a number may begin at `at`: at the start, behind a space or an equals sign; ** or a currency sign may stand between.
+static inline bool verify_number_may_begin(const char *text, size_t at) {
+    static const char *const currencies[] = {"$", "€", "£", "¥", "₹", "₽", "₪", "₩", "₫", "฿", "₡", "₤", "₦", "₨", "₱", "₲", "₴", "₵", "₸", "₺", "₼", "₾", "₿"};
+    for (size_t i = 0; i < sizeof(currencies) / sizeof(currencies[0]); i++) {
+        size_t bytes = strlen(currencies[i]);
+        if (at < bytes || memcmp(text + at - bytes, currencies[i], bytes)) { continue; }
+        at -= bytes;
+        break;
+    }
+    if (at >= 2 && !memcmp(text + at - 2, "**", 2)) { at -= 2; }
+    return at == 0 || text[at - 1] == '=' || text_is_space((unsigned char)text[at - 1]);
+}
+// The number that begins at `at`: 1,234.5 and 1 234, 3.14 and 3,14, .5, 42, with its sign and percent sign.
+static inline VerifyPart verify_number_at(const char *text, size_t at) {
+    bool sign = text[at] == '-', grouped = false;
+    if (!text[at] || !strchr("0123456789-.", text[at]) || !verify_number_may_begin(text, at)) { return (VerifyPart){0}; }
+    const char *digits = text + at + sign, *p = digits + strspn(digits, "0123456789");
+    bool whole = p > digits;
+    if (!whole && (sign || *p != '.' || !text_ascii_digit(p[1]))) { return (VerifyPart){0}; }
+    const char *group = p;
+    while (whole && *digits != '0' && p - digits <= 3 && (*group == ',' || *group == ' ') && strspn(group + 1, "0123456789") >= 3) { // the last group may run on
+        grouped = true;
+        group += 4;
+        if (text_ascii_digit(*group)) { break; }
+    }
+    if (grouped) { p = group; }
+    bool decimal = (*p == '.' || (*p == ',' && whole && !grouped)) && text_ascii_digit(p[1]);
+    bool comma = decimal && *p == ',';
+    if (decimal) { p += 1 + strspn(p + 1, "0123456789"); }
+    size_t end = (size_t)(p - text), percent = verify_percent_bytes(p);
+    return (VerifyPart){at, end - at, end + percent, grouped, comma, percent > 0};
+}
+// The sum, product or quotient of numbers that begins at `at`, such as 3/4, with a point, comma, colon, space, dollar sign or
+// the end behind it.
+static inline VerifyPart verify_formula_at(const char *text, size_t at) {
+    static const char *const ends = ".,:)$ \n\t\r"; // and the NUL
+    const char *first = text + at + (text[at] == '-');
+    first += *first == '(';
+    first += *first == '-';
+    if (!text_ascii_digit(*first) || !verify_number_may_begin(text, at)) { return (VerifyPart){0}; }
+    const char *operation = NULL, *end = first + 1;
+    for (; *end && strchr("0123456789. \n\t\r+-*/^()", *end) && end - first < VERIFY_MAX_FORMULA; end++) {
+        if (operation != end && strchr("+-*/^()", *end)) { operation = end; }
+    }
+    while (operation && operation + 1 == end && operation > first + 1) { // something must stand behind the operation
+        for (operation--; operation > first && !strchr("+-*/^()", *operation); operation--) {}
+    }
+    if (!operation || operation <= first) { return (VerifyPart){0}; }
+    while (end > operation + 2 && !strchr(ends, *end)) { end--; }
+    if (!strchr(ends, *end)) { return (VerifyPart){0}; }
+    return (VerifyPart){.start = at, .bytes = (size_t)(end - text) - at, .end = (size_t)(end - text)};
+}
+static inline VerifyPart verify_part_at(VerifySearch *search, int kind, size_t at) {
+    return kind == VERIFY_SPAN ? verify_span_at(search, at) : kind == VERIFY_FORMULA ? verify_formula_at(search->text, at)
+                                                                                     : verify_number_at(search->text, at);
+}
+
+// ---- the search
+// The first part of each kind that begins in the `within` bytes from `from` on; the one that ends last goes first.
+static inline bool verify_try_near(VerifySearch *search, size_t from, size_t within, const char *behind) {
+    VerifyPart parts[VERIFY_PART_KINDS] = {{0}};
+    memset(search->scanned, 0, sizeof(search->scanned));
+    for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) {
+        for (size_t at = from; at < search->bytes && at <= from + within && !parts[kind].end; at++) { parts[kind] = verify_part_at(search, kind, at); }
+    }
+    for (int turn = 0; turn < VERIFY_PART_KINDS; turn++) {
+        int last = 0;
+        for (int kind = 1; kind < VERIFY_PART_KINDS; kind++) { last = parts[kind].end > parts[last].end ? kind : last; }
+        const char *rest = search->text + parts[last].end + (search->text[parts[last].end] == '.');
+        rest += text_is_space((unsigned char)*rest);
+        if (parts[last].end && verify_begins(rest, behind) && verify_try_part(search, parts[last])) { return true; }
+        parts[last].end = 0;
+    }
+    return false;
+}
+// Behind the last occurrences of `phrase`, in any case.
+static inline bool verify_try_behind(VerifySearch *search, const char *phrase, size_t within, const char *behind) {
+    size_t phrase_bytes = strlen(phrase);
+    int tried = 0;
+    for (size_t at = search->bytes; at-- > 0 && tried < VERIFY_MAX_PHRASES;) {
+        if ((search->text[at] | 32) != *phrase || strncasecmp(search->text + at, phrase, phrase_bytes)) { continue; }
+        tried++;
+        size_t from = at + phrase_bytes;
+        if (!within) { // nothing but a colon and spaces may stand between
+            from += search->text[from] == ':';
+            from += verify_spaces(search->text + from);
+        }
+        if (verify_try_near(search, from, within, behind)) { return true; }
+    }
+    return false;
+}
+static inline bool verify_try_all(VerifySearch *search) { // any part, from the last
+    struct {
+        VerifyPart *parts;
+        size_t count, capacity;
+    } found[VERIFY_PART_KINDS] = {{0}};
+    memset(search->scanned, 0, sizeof(search->scanned));
+    for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) {
+        for (size_t at = 0; at < search->bytes; at++) {
+            VerifyPart part = verify_part_at(search, kind, at);
+            if (!part.end) { continue; }
+            if (found[kind].count == found[kind].capacity) {
+                found[kind].capacity = found[kind].capacity * 2 + 16;
+                found[kind].parts = (VerifyPart *)host_realloc(found[kind].parts, found[kind].capacity * sizeof(VerifyPart));
+            }
+            found[kind].parts[found[kind].count++] = part;
+            at = part.end - 1;
+        }
+    }
+    bool done = false;
+    while (!done && search->tries < VERIFY_MAX_TRIES) {
+        int last = -1;
+        for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) {
+            if (found[kind].count && (last < 0 || found[kind].parts[found[kind].count - 1].end > found[last].parts[found[last].count - 1].end)) { last = kind; }
+        }
+        if (last < 0) { break; }
+        done = verify_try_part(search, found[last].parts[--found[last].count]);
+    }
+    for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) { free(found[kind].parts); }
+    return done;
+}
+static inline bool verify_try_boxes(VerifySearch *search) {
+    buffer_clear(&search->part);
+    return verify_extract_boxes(&search->part, search->text, search->bytes) && verify_try(search);
+}
+// What lies before </think> is not looked at. NULL, or why there is no answer. `first` (may be NULL) is the part that came
+// first, even if it was no mathematics: two answers of the same text are equal whatever it says.
+static inline const char *verify_extract(Buffer *answer, Buffer *first, const char *text, size_t bytes) {
+    const char *thought = NULL, *close = "</think>";
+    for (const char *at = text; (at = (const char *)memmem(at, bytes - (size_t)(at - text), close, 8)); at += 8) { thought = at + 8; }
+    size_t skipped = thought ? (size_t)(thought - text) : 0;
+    Buffer copy = text_copy(text + skipped, bytes - skipped); // ends in a NUL
+    VerifySearch search = {.text = copy.data, .bytes = copy.size};
+    bool done = verify_try_behind(&search, "final answer is", 0, "I hope") || verify_try_boxes(&search) || verify_try_behind(&search, "final answer is", 0, "") || verify_try_behind(&search, "answer:", 50, "") ||
+                verify_try_behind(&search, "answer", 50, "") || verify_try_all(&search);
+    const Buffer *best = done ? &search.part : &search.first;
+    bool any = best->size > 0;
+    if (any) { buffer_append(answer, best->data, best->size); }
+    if (any && first) { buffer_append(first, search.first.data, search.first.size); }
+    Buffer *buffers[] = {&copy, &search.first, &search.part};
+    for (int i = 0; i < 3; i++) { buffer_free(buffers[i]); }
+    return any ? NULL : "no answer";
+}
+// The normal forms of a part already taken out, and of what in it is mathematics: of the whole, if it is. `head` and `tail`
+// are what stood around it where it came from, which matters when only a number in it can be read.
+static inline void verify_read(Buffer *normal, Buffer *first, const char *text, size_t bytes, const char *head, const char *tail) {
+    Buffer part = {0}, whole = {0};
+    if (!verify_extract_boxes(&part, text, bytes)) { text_assign(&part, text, bytes); }
+    verify_normalize(first, part.data, part.size);
+    if (!verify_is_readable(part.data, part.size)) {
+        buffer_append_text(&whole, head);
+        buffer_append(&whole, text, bytes);
+        buffer_append_text(&whole, tail);
+        Buffer again = {0};
+        verify_extract(&again, NULL, whole.data, whole.size);
+        buffer_free(&part);
+        buffer_free(&whole);
+        part = again;
+    }
+    verify_normalize(normal, part.data ? part.data : "", part.size);
+    buffer_free(&part);
+}
