@@ -12,6 +12,7 @@
 #pragma once
 #include "llmc/json.h"
 #include "llmc/reward_extract.h"
+#include "llmc/reward_float.h"
 #include "llmc/reward_mathd.h"
 #include "llmc/reward_normalize.h"
 #include "llmc/reward_plain.h"
@@ -49,7 +50,8 @@ static inline Verdict deepscaler_compare_expressions(const char *truth, const ch
     if (normalize_may_evaluate(text.data)) {
         static _Thread_local Expression tree;
         int root = expression_parse_plain(&tree, text.data, text.size);
-        ZeroResult zero = tree.error ? ZERO_NO : zero_test(&tree, root, cost);
+        ZeroResult zero = tree.error ? ZERO_NO : sympy_float_test(&tree, root);
+        if (zero == ZERO_GAVE_UP) { zero = zero_test(&tree, root, cost); }
         if (zero == ZERO_YES) { verdict = verdict_right("equal as expressions"); }
         if (zero == ZERO_GAVE_UP) { verdict = verdict_wrong("gave up: not decided at 1024 bits"); }
         if (tree.gave_up) { verdict = verdict_wrong(tree.gave_up); }

@@ -189,6 +189,27 @@ typedef struct {
     long *cost; // what may still be spent
 } ZeroBalls;
 
+// x!! = 2^(x/2) gamma(x/2 + 1) (pi/2)^((cos(pi x) - 1)/4)
+static inline void zero_double_factorial(acb_t out, const acb_t x, slong precision) {
+    acb_t part, half_pi;
+    acb_init(part);
+    acb_init(half_pi);
+    acb_cos_pi(part, x, precision);
+    acb_sub_ui(part, part, 1, precision);
+    acb_mul_2exp_si(part, part, -2);
+    acb_const_pi(half_pi, precision);
+    acb_mul_2exp_si(half_pi, half_pi, -1);
+    acb_pow(out, half_pi, part, precision);
+    acb_mul_2exp_si(part, x, -1);
+    acb_set_ui(half_pi, 2);
+    acb_pow(half_pi, half_pi, part, precision);
+    acb_mul(out, out, half_pi, precision);
+    acb_add_ui(part, part, 1, precision);
+    acb_gamma(part, part, precision);
+    acb_mul(out, out, part, precision);
+    acb_clear(part);
+    acb_clear(half_pi);
+}
 static inline void zero_call(acb_t out, ExpressionFunction function, const acb_t x, slong precision) {
     switch (function) {
     case FUNCTION_sqrt:
@@ -270,7 +291,7 @@ static inline void zero_call(acb_t out, ExpressionFunction function, const acb_t
         acb_gamma(out, out, precision);
         break;
     case FUNCTION_factorial2:
-        acb_indeterminate(out);
+        zero_double_factorial(out, x, precision);
         break;
     }
 }
@@ -318,8 +339,8 @@ static inline void zero_evaluate_balls(acb_t out, int index, ZeroBalls *balls) {
         acb_t argument;
         acb_init(argument);
         acb_swap(argument, out);
-        bool huge = arf_cmpabs_2exp_si(arb_midref(acb_realref(argument)), 40) > 0 || arf_cmpabs_2exp_si(arb_midref(acb_imagref(argument)), 40) > 0;
-        if (acb_is_finite(argument) && !(huge && node->value == FUNCTION_factorial)) {
+        bool factorial = node->value == FUNCTION_factorial || node->value == FUNCTION_factorial2, huge = arf_cmpabs_2exp_si(arb_midref(acb_realref(argument)), 40) > 0 || arf_cmpabs_2exp_si(arb_midref(acb_imagref(argument)), 40) > 0;
+        if (acb_is_finite(argument) && !(huge && factorial)) {
             zero_call(out, (ExpressionFunction)node->value, argument, precision);
         } else {
             acb_indeterminate(out);
