@@ -29,7 +29,7 @@ static Verdict grade_line(GraderMode mode, const char *line, size_t bytes, long 
     if (!json_is_string(text) || (response && answer)) { fatal("%s: needs one of \"response\" and \"answer\", a string", what); }
     if (!truth) { fatal("%s: needs a \"truth\", a string, a number or a list of these", what); }
     Verdict verdict = response ? reward_grade_text(mode, json_string_value(text), json_string_length(text), truth)
-                               : reward_grade(mode, json_string_value(text), json_string_length(text), truth);
+                               : reward_grade(mode, json_string_value(text), json_string_length(text), NULL, truth);
     json_decref(json);
     return verdict;
 }

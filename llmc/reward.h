@@ -102,10 +102,12 @@ static inline Verdict deepscaler_compare(const char *answer, size_t answer_bytes
 }
 
 // ---- Math-Verify's comparison
-static inline Verdict verify_compare(const char *answer, size_t answer_bytes, const char *truth, size_t truth_bytes) {
+// `first`: what stood first in the text that the answer was taken from; NULL where the answer comes alone.
+static inline Verdict verify_compare(const char *answer, size_t answer_bytes, const Buffer *first, const char *truth, size_t truth_bytes) {
     Buffer truth_first = {0}, answer_first = {0}, truth_text = {0}, answer_text = {0};
     verify_read(&truth_text, &truth_first, truth, truth_bytes, "$", "$");
-    verify_read(&answer_text, &answer_first, answer, answer_bytes, "\\boxed{", "}");
+    verify_read(&answer_text, &answer_first, answer, answer_bytes, first ? NULL : "\\boxed{", "}");
+    if (first) { verify_normalize(&answer_first, first->data, first->size); }
     Verdict verdict = verdict_wrong("different");
     if (truth_first.size && truth_first.size == answer_first.size && !memcmp(truth_first.data, answer_first.data, truth_first.size)) {
         verdict = verdict_right("text equal");
@@ -125,11 +127,12 @@ static inline Verdict verify_compare(const char *answer, size_t answer_bytes, co
 }
 
 // ---- either grader
-static inline Verdict reward_compare(GraderMode mode, const char *answer, size_t answer_bytes, const char *truth, size_t truth_bytes) {
-    return mode == GRADER_DEEPSCALER ? deepscaler_compare(answer, answer_bytes, truth, truth_bytes) : verify_compare(answer, answer_bytes, truth, truth_bytes);
+static inline Verdict reward_compare(GraderMode mode, const char *answer, size_t answer_bytes, const Buffer *first, const char *truth, size_t truth_bytes) {
+    return mode == GRADER_DEEPSCALER ? deepscaler_compare(answer, answer_bytes, truth, truth_bytes) : verify_compare(answer, answer_bytes, first, truth, truth_bytes);
 }
-static inline const char *reward_extract(Buffer *answer, const char *text, size_t bytes, GraderMode mode) { // NULL, or what is missing
-    return mode == GRADER_DEEPSCALER ? reward_extract_deepscaler(answer, text, bytes) : verify_extract(answer, NULL, text, bytes);
+// NULL, or what is missing. `first`, which may be NULL, is for reward_grade().
+static inline const char *reward_extract(Buffer *answer, Buffer *first, const char *text, size_t bytes, GraderMode mode) {
+    return mode == GRADER_DEEPSCALER ? reward_extract_deepscaler(answer, text, bytes) : verify_extract(answer, first, text, bytes);
 }
 
 // ---- truths
@@ -152,7 +155,7 @@ static inline void reward_number_text(Buffer *out, const json_t *number) {
     }
 }
 // The verdict on one truth; false when the truth cannot be used (null, an object, a box that does not close).
-static inline bool reward_grade_one(Verdict *verdict, GraderMode mode, const char *answer, size_t answer_bytes, const json_t *truth) {
+static inline bool reward_grade_one(Verdict *verdict, GraderMode mode, const char *answer, size_t answer_bytes, const Buffer *first, const json_t *truth) {
     Buffer text = {0}, inside = {0};
     if (json_is_string(truth)) { buffer_append(&text, json_string_value(truth), json_string_length(truth)); }
     if (json_is_number(truth)) { reward_number_text(&text, truth); }
@@ -162,17 +165,17 @@ static inline bool reward_grade_one(Verdict *verdict, GraderMode mode, const cha
         buffer_free(&text);
         text = inside;
     }
-    if (usable) { *verdict = reward_compare(mode, answer, answer_bytes, text.data ? text.data : "", text.size); }
+    if (usable) { *verdict = reward_compare(mode, answer, answer_bytes, first, text.data ? text.data : "", text.size); }
     buffer_free(&text);
     return usable;
 }
-static inline Verdict reward_grade(GraderMode mode, const char *answer, size_t answer_bytes, const json_t *truth) {
+static inline Verdict reward_grade(GraderMode mode, const char *answer, size_t answer_bytes, const Buffer *first, const json_t *truth) {
     Verdict best = verdict_wrong("no truth");
     size_t count = json_is_array(truth) ? json_array_size(truth) : 1;
     bool any = false;
     for (size_t i = 0; i < count && !best.reward; i++) {
         Verdict verdict;
-        if (!reward_grade_one(&verdict, mode, answer, answer_bytes, json_is_array(truth) ? json_array_get(truth, i) : truth)) { continue; }
+        if (!reward_grade_one(&verdict, mode, answer, answer_bytes, first, json_is_array(truth) ? json_array_get(truth, i) : truth)) { continue; }
         if (!any || verdict.reward || verdict.gave_up) { best = verdict; }
         any = true;
     }
@@ -182,29 +185,25 @@ static inline Verdict reward_grade(GraderMode mode, const char *answer, size_t a
 // ---- the entry points
 // The answer that would be graded, appended to `answer`; false when the text holds none. For maj@k, which counts votes.
 static inline bool reward_extract_answer(Buffer *answer, const char *text, size_t bytes, GraderMode mode) {
-    return reward_extract(answer, text, bytes, mode) == NULL;
+    return reward_extract(answer, NULL, text, bytes, mode) == NULL;
 }
 // Whether two answers are the same answer (the first counts as the truth).
 static inline bool reward_answers_equal(GraderMode mode, const char *truth, const char *answer) {
-    return reward_compare(mode, answer, strlen(answer), truth, strlen(truth)).reward == 1;
+    return reward_compare(mode, answer, strlen(answer), NULL, truth, strlen(truth)).reward == 1;
 }
 // An answer already extracted against `truth_json`: JSON text of a string, a number or a list of these, any of which counts.
 static inline Verdict reward_grade_answer(GraderMode mode, const char *answer, const char *truth_json) {
     Error error;
     json_t *truth = json_parse(truth_json, strlen(truth_json), "truth", &error);
-    Verdict verdict = truth ? reward_grade(mode, answer, strlen(answer), truth) : verdict_wrong("no truth");
+    Verdict verdict = truth ? reward_grade(mode, answer, strlen(answer), NULL, truth) : verdict_wrong("no truth");
     json_decref(truth);
     return verdict;
 }
 // A whole text: decode(prompt + response) together, think tags and all.
 static inline Verdict reward_grade_text(GraderMode mode, const char *text, size_t bytes, const json_t *truth) {
-    Buffer answer = {0}, first = {0}; // first: see verify_extract
-    const char *missing = mode == GRADER_DEEPSCALER ? reward_extract_deepscaler(&answer, text, bytes) : verify_extract(&answer, &first, text, bytes);
-    Verdict verdict = missing ? verdict_wrong(missing) : reward_grade(mode, answer.data, answer.size, truth);
-    if (!verdict.reward && first.size && strcmp(first.data, answer.data)) {
-        Verdict again = reward_grade(mode, first.data, first.size, truth);
-        if (again.reward) { verdict = again; }
-    }
+    Buffer answer = {0}, first = {0};
+    const char *missing = reward_extract(&answer, &first, text, bytes, mode);
+    Verdict verdict = missing ? verdict_wrong(missing) : reward_grade(mode, answer.data, answer.size, &first, truth);
     buffer_free(&answer);
     buffer_free(&first);
     return verdict;

@@ -48,20 +48,24 @@ static inline int parse_fail(Parser *parser) {
     return 0;
 }
 static inline bool parse_is_letter(int32_t c) { return c < 128 && text_is_alpha(c); }
-// Whether the next token is `token`; if so it is taken.
-static inline bool parse_take(Parser *parser, const char *token) {
-    parser->dialect->skip_spaces(parser);
+// Whether the token at parser->at is `token`; if so it is taken.
+static inline bool parse_match(Parser *parser, const char *token) {
+    if (*parser->at != *token) { return false; }
     size_t bytes = strlen(token);
-    if (*parser->at != *token || strncmp(parser->at, token, bytes)) { return false; }
+    if (strncmp(parser->at, token, bytes)) { return false; }
     if (*token == '\\' && parse_is_letter((unsigned char)token[1]) && parser->at + bytes != parser->command_end) { return false; }
     parser->at += bytes;
     return true;
+}
+static inline bool parse_take(Parser *parser, const char *token) { // the same behind spaces
+    parser->dialect->skip_spaces(parser);
+    return parse_match(parser, token);
 }
 static inline const Operator *parse_operator(Parser *parser, bool prefix) {
     parser->dialect->skip_spaces(parser);
     for (int i = 0; i < parser->dialect->count; i++) {
         const Operator *found = &parser->dialect->operators[i];
-        if ((found->fix == FIX_PREFIX) == prefix && parse_take(parser, found->token)) { return found; }
+        if ((found->fix == FIX_PREFIX) == prefix && parse_match(parser, found->token)) { return found; }
     }
     return NULL;
 }

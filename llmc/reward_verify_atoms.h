@@ -48,6 +48,9 @@ static inline bool verify_only_symbols(const Expression *tree, int index) {
     return all;
 }
 
+// x, f(x) or (x, y): what may stand for a set.
+static inline bool verify_is_name(const Expression *tree, int index) { return (tree->nodes[index].kind == NODE_SYMBOL || verify_is_set(tree, index)) && verify_only_symbols(tree, index); }
+
 // ---- tokens
 static const struct {
     const char *name;
@@ -81,7 +84,7 @@ static inline bool verify_is_command(const char *command, size_t bytes) {
 // begin with: \pix is \pi and x. Spaces are skipped first.
 static inline void verify_skip_spaces(Parser *parser) {
     for (;;) {
-        parser->at += strspn(parser->at, " \t\n\r");
+        while (*parser->at == ' ' || *parser->at == '\t' || *parser->at == '\n' || *parser->at == '\r') { parser->at++; }
         const char *at = parser->at;
         if (*at != '\\' || at == parser->command) { return; }
         size_t letters = 1;
@@ -467,7 +470,11 @@ static inline int verify_operand(Parser *parser) {
     for (size_t i = 0; i < sizeof(verify_greek) / sizeof(verify_greek[0]); i++) {
         if (parse_take(parser, verify_greek[i][0])) { return verify_symbol_tail(parser, "", verify_greek[i][1], strlen(verify_greek[i][1]), true); }
     }
-    if (!parse_is_letter((unsigned char)*at)) { return parse_fail(parser); }
+    // Names that the grammar keeps for \\operatorname: "true" has the trace in it.
+    static const char *const reserved[] = {"tr", "gcd", "lcm", "floor", "ceil", "eye", "zeros", "ones", "cols", "rows", "diag", "norm", "rank", "rref", "hstack", "vstack", "orth", "nullspace", "eig", "svd", "SVD", "matrix", "pmatrix", "bmatrix", "vmatrix", "arsinh", "arcsinh", "arcosh", "arccosh", "artanh", "arctanh"};
+    bool kept = !parse_is_letter((unsigned char)*at);
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]) && !kept; i++) { kept = *at == *reserved[i] && !strncmp(at, reserved[i], strlen(reserved[i])); }
+    if (kept) { return parse_fail(parser); }
     parser->at++;
     if (*at == 'e') { return expression_node(tree, NODE_E, 0, 0); }
     if (*at == 'I') { return expression_node(tree, NODE_I, 0, 0); }

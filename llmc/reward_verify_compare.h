@@ -100,6 +100,7 @@ static inline bool verify_round(char out[400], VerifyContext *context, int index
         verify_scale_down(rounded, rounded, shift - 6);
         ok = fmpz_sizeinbase(rounded, 10) < 390;
         if (ok) { fmpz_get_str(out, 10, rounded); }
+        if (ok && digits > 15 && fmpz_divisible_si(rounded, 1000000)) { snprintf(out + strlen(out), 8, "/%ld", digits % 10000); } // an integer keeps its precision, and equals no other
         fmpz_clear(rounded);
         acb_clear(scaled);
     }

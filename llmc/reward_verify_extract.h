@@ -9,14 +9,17 @@
 
 enum { VERIFY_MAX_SPAN = 2000, // bytes of a LaTeX span: longer ones are no answers
        VERIFY_MAX_BOXES = 8,
+       VERIFY_MAX_JOINED = 6, // spans
        VERIFY_MAX_FORMULA = 200,
        VERIFY_MAX_PHRASES = 3, // of "answer": the last ones
        VERIFY_MAX_TRIES = 32 };
 // A part of the text; `end` is where what marks it ends, 0 when there is none.
 typedef struct {
     size_t start, bytes, end;
+    size_t reach;                // where the last of the spans ends that commas, "and" or "or" join to this one
     bool grouped, decimal_comma; // of a number: 1,234 or 1 234; 3,14
     bool percent;
+    bool formula; // written as in Python: 10**-3
 } VerifyPart;
 enum { VERIFY_SPAN,
        VERIFY_FORMULA,
@@ -58,35 +61,23 @@ static inline bool verify_parse(int *root, Expression *tree, const Buffer *text)
     *root = expression_parse_latex(tree, last, strlen(last), verify_reads_complex(text));
     return !tree->error;
 }
-static inline bool verify_is_readable(const char *text, size_t bytes) { // or its reading meets a limit
+static inline bool verify_is_readable(const Buffer *normal) { // or its reading meets a limit
     static _Thread_local Expression tree;
     expression_clear(&tree);
-    Buffer normal = {0};
     int root;
-    verify_normalize(&normal, text, bytes);
-    bool readable = verify_parse(&root, &tree, &normal) || tree.gave_up;
-    buffer_free(&normal);
-    return readable;
+    return verify_parse(&root, &tree, normal) || tree.gave_up;
 }
 // Whether `search->part` is the answer.
 static inline bool verify_try(VerifySearch *search) {
     if (search->tries++ >= VERIFY_MAX_TRIES) { return false; }
     buffer_append(&search->part, "", 0);
     if (search->first.size == 0) { text_assign(&search->first, search->part.data, search->part.size); }
-    return verify_is_readable(search->part.data, search->part.size);
+    Buffer normal = {0};
+    verify_normalize(&normal, search->part.data, search->part.size);
+    bool readable = verify_is_readable(&normal);
+    buffer_free(&normal);
+    return readable;
 }
-static inline bool verify_try_part(VerifySearch *search, VerifyPart part) {
-    if (!part.end) { return false; }
-    buffer_clear(&search->part);
-    for (size_t i = 0; i < part.bytes; i++) {
-        char c = search->text[part.start + i];
-        if (part.grouped && (c == ',' || c == ' ')) { continue; }
-        buffer_append(&search->part, part.decimal_comma && c == ',' ? "." : &c, 1);
-    }
-    if (part.percent) { buffer_append_text(&search->part, "\\%"); }
-    return verify_try(search);
-}
-
 // ---- boxes
 // The last \boxed{...} or \fbox{...}; boxes close before it join it with commas: less than 10 characters between, or less
 // than 70 with a comma, a semicolon, "and" or "or".
@@ -148,7 +139,7 @@ static inline VerifyPart verify_fraction_at(const char *text, size_t at) { // -\
         if (*p++ != '}') { return (VerifyPart){0}; }
     }
     size_t end = (size_t)(p - text);
-    return (VerifyPart){.start = at, .bytes = end - at, .end = end};
+    return (VerifyPart){.start = at, .bytes = end - at, .end = end, .reach = end};
 }
 // The LaTeX span that opens at `at`: $...$, $$...$$, \(...\), \[...\], [...] between spaces, or a fraction of two numbers.
 static inline VerifyPart verify_span_at(VerifySearch *search, size_t at) {
@@ -179,11 +170,69 @@ static inline VerifyPart verify_span_at(VerifySearch *search, size_t at) {
     return part;
 }
 
+// The span that a comma, "and" or "or" joins to what ends at `end`.
+static inline VerifyPart verify_next_span(VerifySearch *search, size_t end) {
+    const char *at = search->text + end;
+    at += verify_spaces(at);
+    size_t comma = *at == ',';
+    at += comma;
+    size_t word = verify_begins(at, "and") ? 3 : verify_begins(at, "or") ? 2
+                                                                         : 0;
+    at += word;
+    at += verify_spaces(at);
+    return comma || word ? verify_span_at(search, (size_t)(at - search->text)) : (VerifyPart){0};
+}
+static inline VerifyPart verify_spans_at(VerifySearch *search, size_t at) {
+    VerifyPart part = verify_span_at(search, at), next = part;
+    for (int joined = 0; joined < VERIFY_MAX_JOINED && next.end; joined++) {
+        part.reach = next.end;
+        next = verify_next_span(search, next.end);
+    }
+    return part;
+}
+// The parts that are joined to one, `between` them.
+static inline void verify_append_parts(Buffer *out, VerifySearch *search, VerifyPart part, const char *between, bool percents) {
+    memset(search->scanned, 0, sizeof(search->scanned));
+    for (size_t reach = part.reach;;) {
+        const char *text = search->text + part.start;
+        for (size_t i = 0; i < part.bytes; i++) {
+            if (part.grouped && (text[i] == ',' || text[i] == ' ')) { continue; }
+            size_t power = !part.formula ? 0 : text[i] == '^'                     ? 1
+                                           : text[i] == '*' && text[i + 1] == '*' ? 2
+                                                                                  : 0;
+            size_t digits = power ? (text[i + power] == '-') + strspn(text + i + power + (text[i + power] == '-'), "0123456789") : 0;
+            if (digits) {
+                buffer_printf(out, "^{%.*s}", (int)digits, text + i + power);
+                i += power + digits - 1;
+            } else {
+                buffer_append(out, part.decimal_comma && text[i] == ',' ? "." : text + i, 1);
+            }
+            if (part.formula && text[i] == '.' && !text_ascii_digit(text[i + 1])) { buffer_append(out, "0", 1); }
+        }
+        if (part.percent && percents) { buffer_append_text(out, "\\%"); }
+        if (part.end >= reach) { return; }
+        part = verify_next_span(search, part.end);
+        buffer_append_text(out, between);
+    }
+}
+static inline bool verify_try_part(VerifySearch *search, VerifyPart part) { // with the spans joined to it, if all can be read
+    if (search->first.size == 0) { verify_append_parts(&search->first, search, part, " and ", false); }
+    buffer_clear(&search->part);
+    verify_append_parts(&search->part, search, part, ",", true);
+    if (verify_try(search)) { return true; }
+    bool joined = part.reach > part.end;
+    part.reach = part.end;
+    buffer_clear(&search->part);
+    if (joined) { verify_append_parts(&search->part, search, part, "", true); }
+    return joined && verify_try(search);
+}
+
 // ---- plain numbers
-// Whether a number may begin at `at`: at the start, behind a space or an equals sign; ** or a currency sign may stand between.
-static inline bool verify_number_may_begin(const char *text, size_t at) {
+// Whether a number may begin at `at`: at the start, behind a space or an equals sign; ** may stand between, and
+// a currency sign before an amount of money.
+static inline bool verify_number_may_begin(const char *text, size_t at, bool money) {
     static const char *const currencies[] = {"$", "€", "£", "¥", "₹", "₽", "₪", "₩", "₫", "฿", "₡", "₤", "₦", "₨", "₱", "₲", "₴", "₵", "₸", "₺", "₼", "₾", "₿"};
-    for (size_t i = 0; i < sizeof(currencies) / sizeof(currencies[0]); i++) {
+    for (size_t i = 0; i < sizeof(currencies) / sizeof(currencies[0]) && money; i++) {
         size_t bytes = strlen(currencies[i]);
         if (at < bytes || memcmp(text + at - bytes, currencies[i], bytes)) { continue; }
         at -= bytes;
@@ -195,7 +244,7 @@ static inline bool verify_number_may_begin(const char *text, size_t at) {
 // The number that begins at `at`: 1,234.5 and 1 234, 3.14 and 3,14, .5, 42, with its sign and percent sign.
 static inline VerifyPart verify_number_at(const char *text, size_t at) {
     bool sign = text[at] == '-', grouped = false;
-    if (!text[at] || !strchr("0123456789-.", text[at]) || !verify_number_may_begin(text, at)) { return (VerifyPart){0}; }
+    if (!text[at] || !strchr("0123456789-.", text[at]) || !verify_number_may_begin(text, at, true)) { return (VerifyPart){0}; }
     const char *digits = text + at + sign, *p = digits + strspn(digits, "0123456789");
     bool whole = p > digits;
     if (!whole && (sign || *p != '.' || !text_ascii_digit(p[1]))) { return (VerifyPart){0}; }
@@ -210,7 +259,7 @@ static inline VerifyPart verify_number_at(const char *text, size_t at) {
     bool comma = decimal && *p == ',';
     if (decimal) { p += 1 + strspn(p + 1, "0123456789"); }
     size_t end = (size_t)(p - text), percent = verify_percent_bytes(p);
-    return (VerifyPart){at, end - at, end + percent, grouped, comma, percent > 0};
+    return (VerifyPart){.start = at, .bytes = end - at, .end = end + percent, .reach = end + percent, .grouped = grouped, .decimal_comma = comma, .percent = percent > 0};
 }
 // The sum, product or quotient of numbers that begins at `at`, such as 3/4, with a point, comma, colon, space, dollar sign or
 // the end behind it.
@@ -219,7 +268,7 @@ static inline VerifyPart verify_formula_at(const char *text, size_t at) {
     const char *first = text + at + (text[at] == '-');
     first += *first == '(';
     first += *first == '-';
-    if (!text_ascii_digit(*first) || !verify_number_may_begin(text, at)) { return (VerifyPart){0}; }
+    if (!text_ascii_digit(*first) || !verify_number_may_begin(text, at, false)) { return (VerifyPart){0}; }
     const char *operation = NULL, *end = first + 1;
     for (; *end && strchr("0123456789. \n\t\r+-*/^()", *end) && end - first < VERIFY_MAX_FORMULA; end++) {
         if (operation != end && strchr("+-*/^()", *end)) { operation = end; }
@@ -230,28 +279,36 @@ static inline VerifyPart verify_formula_at(const char *text, size_t at) {
     if (!operation || operation <= first) { return (VerifyPart){0}; }
     while (end > operation + 2 && !strchr(ends, *end)) { end--; }
     if (!strchr(ends, *end)) { return (VerifyPart){0}; }
-    return (VerifyPart){.start = at, .bytes = (size_t)(end - text) - at, .end = (size_t)(end - text)};
+    return (VerifyPart){.start = at, .bytes = (size_t)(end - text) - at, .end = (size_t)(end - text), .reach = (size_t)(end - text), .formula = true};
 }
 static inline VerifyPart verify_part_at(VerifySearch *search, int kind, size_t at) {
-    return kind == VERIFY_SPAN ? verify_span_at(search, at) : kind == VERIFY_FORMULA ? verify_formula_at(search->text, at)
-                                                                                     : verify_number_at(search->text, at);
+    return kind == VERIFY_SPAN ? verify_spans_at(search, at) : kind == VERIFY_FORMULA ? verify_formula_at(search->text, at)
+                                                                                      : verify_number_at(search->text, at);
 }
 
 // ---- the search
-// The first part of each kind that begins in the `within` bytes from `from` on; the one that ends last goes first.
+static inline bool verify_is_followed_by(const VerifySearch *search, VerifyPart part, const char *behind) { // after a point and a space, which may be missing
+    const char *rest = search->text + part.reach + (search->text[part.reach] == '.');
+    return verify_begins(rest + text_is_space((unsigned char)*rest), behind);
+}
+// The first span, and the first formula or number, that begin in the `within` bytes from `from` on; the one that ends last
+// goes first. "answer: x = 5": a number behind the last equals sign of the line and a space comes before others.
 static inline bool verify_try_near(VerifySearch *search, size_t from, size_t within, const char *behind) {
-    VerifyPart parts[VERIFY_PART_KINDS] = {{0}};
+    VerifyPart parts[2] = {{0}}; // span, plain
     memset(search->scanned, 0, sizeof(search->scanned));
-    for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) {
-        for (size_t at = from; at < search->bytes && at <= from + within && !parts[kind].end; at++) { parts[kind] = verify_part_at(search, kind, at); }
+    for (size_t at = from; at < search->bytes && at <= from + within && !parts[0].end; at++) { parts[0] = verify_spans_at(search, at); }
+    size_t line = strcspn(search->text + from, "\n"), last = 2 * within < line ? 2 * within : line, equals = 0;
+    for (size_t at = from; at < from + last; at++) {
+        size_t spaces = search->text[at] == '=' ? verify_spaces(search->text + at + 1) : 0;
+        if (spaces && (verify_formula_at(search->text, at + 1 + spaces).end || verify_number_at(search->text, at + 1 + spaces).end)) { equals = at + 1 + spaces; }
     }
-    for (int turn = 0; turn < VERIFY_PART_KINDS; turn++) {
-        int last = 0;
-        for (int kind = 1; kind < VERIFY_PART_KINDS; kind++) { last = parts[kind].end > parts[last].end ? kind : last; }
-        const char *rest = search->text + parts[last].end + (search->text[parts[last].end] == '.');
-        rest += text_is_space((unsigned char)*rest);
-        if (parts[last].end && verify_begins(rest, behind) && verify_try_part(search, parts[last])) { return true; }
-        parts[last].end = 0;
+    for (size_t at = equals ? equals : from; at < search->bytes && at <= (equals ? equals : from) + (line < within ? line : within) && !parts[1].end; at++) {
+        parts[1] = verify_formula_at(search->text, at);
+        if (!parts[1].end) { parts[1] = verify_number_at(search->text, at); }
+    }
+    for (int turn = 0; turn < 2; turn++) {
+        VerifyPart *part = &parts[(parts[1].reach > parts[0].reach) ^ (turn == 1)];
+        if (part->end && verify_is_followed_by(search, *part, behind) && verify_try_part(search, *part)) { return true; }
     }
     return false;
 }
@@ -286,14 +343,14 @@ static inline bool verify_try_all(VerifySearch *search) { // any part, from the 
                 found[kind].parts = (VerifyPart *)host_realloc(found[kind].parts, found[kind].capacity * sizeof(VerifyPart));
             }
             found[kind].parts[found[kind].count++] = part;
-            at = part.end - 1;
+            at = part.reach - 1;
         }
     }
     bool done = false;
     while (!done && search->tries < VERIFY_MAX_TRIES) {
         int last = -1;
         for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) {
-            if (found[kind].count && (last < 0 || found[kind].parts[found[kind].count - 1].end > found[last].parts[found[last].count - 1].end)) { last = kind; }
+            if (found[kind].count && (last < 0 || found[kind].parts[found[kind].count - 1].reach > found[last].parts[found[last].count - 1].reach)) { last = kind; }
         }
         if (last < 0) { break; }
         done = verify_try_part(search, found[last].parts[--found[last].count]);
@@ -301,9 +358,10 @@ static inline bool verify_try_all(VerifySearch *search) { // any part, from the 
     for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) { free(found[kind].parts); }
     return done;
 }
-static inline bool verify_try_boxes(VerifySearch *search) {
+static inline bool verify_try_boxes(VerifySearch *search) { // an \fbox counts behind a \boxed only
+    const char *box = strstr(search->text, "\\boxed{");
     buffer_clear(&search->part);
-    return verify_extract_boxes(&search->part, search->text, search->bytes) && verify_try(search);
+    return box && verify_extract_boxes(&search->part, box, search->bytes - (size_t)(box - search->text)) && verify_try(search);
 }
 // What lies before </think> is not looked at. NULL, or why there is no answer. `first` (may be NULL) is the part that came
 // first, even if it was no mathematics: two answers of the same text are equal whatever it says.
@@ -324,21 +382,22 @@ static inline const char *verify_extract(Buffer *answer, Buffer *first, const ch
     return any ? NULL : "no answer";
 }
 // The normal forms of a part already taken out, and of what in it is mathematics: of the whole, if it is. `head` and `tail`
-// are what stood around it where it came from, which matters when only a number in it can be read.
+// are what stood around it where it came from, which matters when only a number in it can be read; without a head nothing
+// else is looked for.
 static inline void verify_read(Buffer *normal, Buffer *first, const char *text, size_t bytes, const char *head, const char *tail) {
     Buffer part = {0}, whole = {0};
     if (!verify_extract_boxes(&part, text, bytes)) { text_assign(&part, text, bytes); }
     verify_normalize(first, part.data, part.size);
-    if (!verify_is_readable(part.data, part.size)) {
+    if (!head || verify_is_readable(first)) {
+        text_assign(normal, first->data, first->size);
+    } else {
         buffer_append_text(&whole, head);
         buffer_append(&whole, text, bytes);
         buffer_append_text(&whole, tail);
-        Buffer again = {0};
-        verify_extract(&again, NULL, whole.data, whole.size);
-        buffer_free(&part);
-        buffer_free(&whole);
-        part = again;
+        buffer_clear(&part);
+        verify_extract(&part, NULL, whole.data, whole.size);
+        verify_normalize(normal, part.data, part.size);
     }
-    verify_normalize(normal, part.data ? part.data : "", part.size);
+    buffer_free(&whole);
     buffer_free(&part);
 }

@@ -55,8 +55,8 @@ static inline int verify_pair(Parser *parser, int left, int right) { // the two 
 static inline int verify_relate(Parser *parser, int left, int right, int relation) { // a < b < c: (a < b) and (b < c)
     Expression *tree = parser->tree;
     // A set, or what has a set's brackets, can only be what a name stands for.
-    if (verify_is_set(tree, right) && !(relation == RELATION_EQUAL && verify_only_symbols(tree, left))) { return parse_fail(parser); }
-    if (verify_is_set(tree, left) && !verify_only_symbols(tree, left)) { return parse_fail(parser); }
+    if (verify_is_set(tree, right) && !(relation == RELATION_EQUAL && verify_is_name(tree, left))) { return parse_fail(parser); }
+    if (verify_is_set(tree, left) && !verify_is_name(tree, left)) { return parse_fail(parser); }
     if (relation == RELATION_APPROXIMATE) { return verify_only_symbols(tree, left) ? right : left; } // x \approx 3 says 3, \pi \approx 3 says \pi
     int chain = tree->nodes[left].kind == NODE_CHAIN ? left : -1, last = chain < 0 ? left : tree->nodes[chain].left;
     while (chain >= 0 && tree->nodes[last].next >= 0) { last = tree->nodes[last].next; }
@@ -134,29 +134,42 @@ static inline void verify_append(Expression *tree, int list, int *last, int firs
     }
     for (*last = first; tree->nodes[*last].next >= 0; *last = tree->nodes[*last].next) {}
 }
+// The elements behind `before` (all, if it is -1) as one tuple of the list, if there are several: 1,2;3,4 is (1,2),(3,4).
+static inline int verify_close_row(Expression *tree, int list, int before, int last) {
+    int first = before < 0 ? tree->nodes[list].left : tree->nodes[before].next;
+    if (first == last) { return last; }
+    int tuple = expression_node(tree, NODE_TUPLE, first, 0);
+    if (before < 0) {
+        tree->nodes[list].left = tuple;
+    } else {
+        tree->nodes[before].next = tuple;
+    }
+    return tuple;
+}
 // Elements with commas or semicolons between, as a list of the given kind; an empty list when a closer follows at once.
-// `groups` is how many parts the semicolons make.
+// `groups` is how many parts the semicolons make; where it is NULL, each of several parts is an element.
 static inline int verify_elements(Parser *parser, NodeKind kind, int *groups) {
     Expression *tree = parser->tree;
-    int list = expression_node(tree, kind, -1, 0), last = -1;
-    *groups = 1;
+    int list = expression_node(tree, kind, -1, 0), last = -1, before = -1, count = 1;
     verify_skip_spaces(parser);
-    if (!verify_at_factor(parser)) { return list; }
-    for (;;) {
+    while (verify_at_factor(parser) || last >= 0) {
         int element = parse_expression(parser, 0);
         if (tree->error) { break; }
         bool spread = tree->nodes[element].kind == NODE_SET && tree->nodes[element].value == 1;
         verify_append(tree, list, &last, spread ? tree->nodes[element].left : element);
         if (parse_take(parser, ",")) { continue; }
-        if (!parse_take(parser, ";")) { break; }
-        ++*groups;
+        bool more = parse_take(parser, ";");
+        if (!groups && (more || count > 1)) { before = last = verify_close_row(tree, list, before, last); }
+        if (!more) { break; }
+        count++;
     }
+    if (groups) { *groups = count; }
     return list;
 }
 // x = 1, 2: where nothing else is a relation, the name stands for the whole set.
 static inline int verify_name_set(Expression *tree, int list) {
     int first = tree->nodes[list].left, second = tree->nodes[first].next;
-    bool named = tree->nodes[first].kind == NODE_RELATION && tree->nodes[first].value == RELATION_EQUAL && verify_only_symbols(tree, tree->nodes[first].left) && verify_is_number(tree, tree->nodes[first].right);
+    bool named = tree->nodes[first].kind == NODE_RELATION && tree->nodes[first].value == RELATION_EQUAL && verify_is_name(tree, tree->nodes[first].left) && verify_is_number(tree, tree->nodes[first].right);
     for (int i = second; i >= 0 && named; i = tree->nodes[i].next) { named = !verify_is_relation(tree, i); }
     if (!named) { return list; }
     int value = expression_copy(tree, tree->nodes[first].right);
@@ -185,7 +198,7 @@ static inline int expression_parse_latex(Expression *tree, const char *text, siz
         int number = expression_number(tree, text + (*text == '-'), bytes - (*text == '-')); // its commas are skipped when it is read
         return *text == '-' ? expression_node(tree, NODE_NEGATE, number, 0) : number;
     }
-    int groups, list = verify_elements(&parser, NODE_SET, &groups);
+    int list = verify_elements(&parser, NODE_SET, NULL);
     verify_skip_spaces(&parser);
     if (tree->error || parser.at != parser.end || tree->nodes[list].left < 0) { return parse_fail(&parser); }
     return tree->nodes[tree->nodes[list].left].next < 0 ? tree->nodes[list].left : verify_name_set(tree, list);

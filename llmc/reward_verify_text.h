@@ -70,6 +70,7 @@ static inline size_t verify_respell(Buffer *out, const char *start, const char *
     static const char *const words[][2] = {{"\\textnormal", "\\text"}, {"\\textbf", "\\text"}, {"\\textit", "\\text"}, {"\\textrm", "\\text"}, {"\\mathrm", "\\text"}, {"\\mathit", "\\text"}, {"\\mathbf", "\\text"}, {"\\dfrac", "\\frac"}, {"\\tfrac", "\\frac"}, {"\\cfrac", "\\frac"}, {"{.", "{0."}, {"~=", "\\approx"}, {"infinity", "\\infty"}, {",\\ldots", " "}, {"\\ldots", " "}, {"\\text{percentage}", "%"}, {"\\text{percent}", "%"}, {"\\text{pct}", "%"}};
     static const char *const percents[] = {"percentage", "percent", "pct"};
     static const char *const joins[] = {"and", "or"};
+    if (!strchr(" \t\n\r\f\v\\{,~aoip", *at)) { return 0; } // no rule begins with it
     size_t bytes;
     bool space = text_is_space((unsigned char)*at);
     if (space && at[1] == '.') { return verify_replace(out, " 0.", 2); }

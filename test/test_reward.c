@@ -192,13 +192,13 @@ static double cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; } // 
 static void check_quick(const char *answer, size_t bytes, const char *truth, bool right) {
     json_t *json = json_stringn_nocheck(truth, strlen(truth));
     double start = cpu_seconds();
-    Verdict verdict = reward_grade(GRADER_DEEPSCALER, answer, bytes, json);
+    Verdict verdict = reward_grade(GRADER_DEEPSCALER, answer, bytes, NULL, json);
     double seconds = cpu_seconds() - start;
     // One second of this process's own time is generous for a sanitizer build; what it must catch takes minutes or for ever.
     check(seconds < 1, "%.40s...: %.2f s", answer, seconds);
     check(verdict.reward == right, "%.40s...: %d (%s)", answer, verdict.reward, verdict.reason);
     start = cpu_seconds();
-    reward_grade(GRADER_MATH_VERIFY, answer, bytes, json);
+    reward_grade(GRADER_MATH_VERIFY, answer, bytes, NULL, json);
     seconds = cpu_seconds() - start;
     check(seconds < 1, "%.40s...: %.2f s in math_verify", answer, seconds);
     json_decref(json);
@@ -289,7 +289,7 @@ static void test_verdict_file(const char *folder) {
         }
         const char *answer = json_string_value(json_object_get(row, "pred"));
         double start = seconds_now();
-        Verdict verdict = reward_grade(GRADER_DEEPSCALER, answer, strlen(answer), json_object_get(row, "gold"));
+        Verdict verdict = reward_grade(GRADER_DEEPSCALER, answer, strlen(answer), NULL, json_object_get(row, "gold"));
         seconds += seconds_now() - start;
         agreed += verdict.reward == json_is_true(json_object_get(row, "verdict"));
         gave_up += verdict.gave_up;
