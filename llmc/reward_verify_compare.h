@@ -3,7 +3,7 @@
 // as sets, tuples in order, an open interval also as a pair, inequalities also turned round, "x = 1" also as 1.
 #pragma once
 #include "llmc/reward_verify_parse.h"
-#include "llmc/reward_zero.h"
+#include "llmc/reward_float.h"
 
 typedef struct {
     Expression *tree;
@@ -130,7 +130,9 @@ static inline bool verify_numbers_equal(VerifyContext *context, int truth, int a
         if (truth_percent) { truth = verify_node(context, truth)->left; }
         if (answer_percent) { answer = verify_node(context, answer)->left; }
     }
-    if (verify_is_zero(context, verify_new(context, NODE_SUBTRACT, truth, answer))) { return true; }
+    int difference = verify_new(context, NODE_SUBTRACT, truth, answer);
+    ZeroResult floats = a == NUMBER_NONE || b == NUMBER_NONE ? sympy_float_test(context->tree, difference) : ZERO_GAVE_UP;
+    if (floats == ZERO_YES || (floats == ZERO_GAVE_UP && verify_is_zero(context, difference))) { return true; }
     bool rounds = (a == NUMBER_FLOAT) != (b == NUMBER_FLOAT) || (a == NUMBER_FLOAT && b == NUMBER_FLOAT);
     // An integer beside a float is never rounded to one: only the exact value will do.
     if (!rounds || (a == NUMBER_INTEGER && !truth_percent) || (b == NUMBER_INTEGER && !answer_percent)) { return false; }
@@ -375,6 +377,13 @@ static inline bool verify_proportional(VerifyContext *context, int a, int b) {
     }
     return true;
 }
+// What x is said to be in: unions as they are written, but for the order of two.
+static inline bool verify_written_equal(VerifyContext *context, int truth, int answer) {
+    const ExpressionNode left = *verify_node(context, truth), right = *verify_node(context, answer);
+    if (left.kind != NODE_UNION || right.kind != NODE_UNION) { return verify_equal(context, truth, answer); }
+    return (verify_written_equal(context, left.left, right.left) && verify_written_equal(context, left.right, right.right)) ||
+           (verify_written_equal(context, left.left, right.right) && verify_written_equal(context, left.right, right.left));
+}
 static inline bool verify_relations_equal(VerifyContext *context, int truth, int answer) {
     const ExpressionNode *left = verify_node(context, truth), *right = verify_node(context, answer);
     if (left->kind != right->kind) { return false; }
@@ -390,7 +399,7 @@ static inline bool verify_relations_equal(VerifyContext *context, int truth, int
     if ((difference < 0) != (same < 0)) { return false; }
     if (difference < 0) { // x = {1, 2}: side by side
         int sides[] = {verify_node(context, truth)->left, verify_node(context, answer)->left, verify_node(context, truth)->right, verify_node(context, answer)->right};
-        return relation == other && verify_equal(context, sides[0], sides[1]) && verify_equal(context, sides[2], sides[3]);
+        return relation == other && verify_equal(context, sides[0], sides[1]) && verify_written_equal(context, sides[2], sides[3]);
     }
     if (relation == other && verify_equal(context, difference, same)) { return true; }
     if (verify_flipped(relation) == other && verify_equal(context, difference, flipped)) { return true; }

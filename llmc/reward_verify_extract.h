@@ -112,7 +112,9 @@ static inline bool verify_extract_boxes(Buffer *answer, const char *text, size_t
     }
     for (int i = count - 1; i >= 0; i--) {
         if (i < count - 1) { buffer_append(answer, ",", 1); }
+        size_t start = answer->size;
         buffer_append(answer, text + boxes[i].start, boxes[i].end - boxes[i].start);
+        text_strip_from(answer, start);
     }
     return count > 0;
 }
@@ -269,16 +271,13 @@ static inline VerifyPart verify_formula_at(const char *text, size_t at) {
     first += *first == '(';
     first += *first == '-';
     if (!text_ascii_digit(*first) || !verify_number_may_begin(text, at, false)) { return (VerifyPart){0}; }
-    const char *operation = NULL, *end = first + 1;
-    for (; *end && strchr("0123456789. \n\t\r+-*/^()", *end) && end - first < VERIFY_MAX_FORMULA; end++) {
-        if (operation != end && strchr("+-*/^()", *end)) { operation = end; }
+    const char *operation = NULL, *end = NULL;
+    for (const char *p = first + 1; p - first < VERIFY_MAX_FORMULA; p++) { // the longest with an operation and something behind it
+        if (operation && p > operation + 1 && strchr(ends, *p)) { end = p; }
+        if (!*p || !strchr("0123456789. \n\t\r+-*/^()", *p)) { break; }
+        if (!operation && strchr("+-*/^()", *p)) { operation = p; }
     }
-    while (operation && operation + 1 == end && operation > first + 1) { // something must stand behind the operation
-        for (operation--; operation > first && !strchr("+-*/^()", *operation); operation--) {}
-    }
-    if (!operation || operation <= first) { return (VerifyPart){0}; }
-    while (end > operation + 2 && !strchr(ends, *end)) { end--; }
-    if (!strchr(ends, *end)) { return (VerifyPart){0}; }
+    if (!end) { return (VerifyPart){0}; }
     return (VerifyPart){.start = at, .bytes = (size_t)(end - text) - at, .end = (size_t)(end - text), .reach = (size_t)(end - text), .formula = true};
 }
 static inline VerifyPart verify_part_at(VerifySearch *search, int kind, size_t at) {
@@ -328,24 +327,28 @@ static inline bool verify_try_behind(VerifySearch *search, const char *phrase, s
     }
     return false;
 }
-static inline bool verify_try_all(VerifySearch *search) { // any part, from the last
-    struct {
-        VerifyPart *parts;
-        size_t count, capacity;
-    } found[VERIFY_PART_KINDS] = {{0}};
+typedef struct {
+    VerifyPart *parts;
+    size_t count, capacity;
+} VerifyParts;
+static inline VerifyParts verify_collect(VerifySearch *search, int kind) { // all of a kind, one behind the other
+    VerifyParts found = {0};
     memset(search->scanned, 0, sizeof(search->scanned));
-    for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) {
-        for (size_t at = 0; at < search->bytes; at++) {
-            VerifyPart part = verify_part_at(search, kind, at);
-            if (!part.end) { continue; }
-            if (found[kind].count == found[kind].capacity) {
-                found[kind].capacity = found[kind].capacity * 2 + 16;
-                found[kind].parts = (VerifyPart *)host_realloc(found[kind].parts, found[kind].capacity * sizeof(VerifyPart));
-            }
-            found[kind].parts[found[kind].count++] = part;
-            at = part.reach - 1;
+    for (size_t at = 0; at < search->bytes; at++) {
+        VerifyPart part = verify_part_at(search, kind, at);
+        if (!part.end) { continue; }
+        if (found.count == found.capacity) {
+            found.capacity = found.capacity * 2 + 16;
+            found.parts = (VerifyPart *)host_realloc(found.parts, found.capacity * sizeof(VerifyPart));
         }
+        found.parts[found.count++] = part;
+        at = part.reach - 1;
     }
+    return found;
+}
+static inline bool verify_try_all(VerifySearch *search) { // any part, from the last
+    VerifyParts found[VERIFY_PART_KINDS];
+    for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) { found[kind] = verify_collect(search, kind); }
     bool done = false;
     while (!done && search->tries < VERIFY_MAX_TRIES) {
         int last = -1;
@@ -356,6 +359,17 @@ static inline bool verify_try_all(VerifySearch *search) { // any part, from the 
         done = verify_try_part(search, found[last].parts[--found[last].count]);
     }
     for (int kind = 0; kind < VERIFY_PART_KINDS; kind++) { free(found[kind].parts); }
+    return done;
+}
+static inline bool verify_try_boxed_spans(VerifySearch *search) { // spans with boxes in them, where the last box cannot be read
+    VerifyParts spans = strstr(search->text, "\\boxed{") ? verify_collect(search, VERIFY_SPAN) : (VerifyParts){0};
+    bool done = false;
+    for (; !done && spans.count > 0 && search->tries < VERIFY_MAX_TRIES; spans.count--) {
+        VerifyPart part = spans.parts[spans.count - 1];
+        buffer_clear(&search->part);
+        done = verify_extract_boxes(&search->part, search->text + part.start, part.bytes) && verify_try(search);
+    }
+    free(spans.parts);
     return done;
 }
 static inline bool verify_try_boxes(VerifySearch *search) { // an \fbox counts behind a \boxed only
@@ -371,7 +385,7 @@ static inline const char *verify_extract(Buffer *answer, Buffer *first, const ch
     size_t skipped = thought ? (size_t)(thought - text) : 0;
     Buffer copy = text_copy(text + skipped, bytes - skipped); // ends in a NUL
     VerifySearch search = {.text = copy.data, .bytes = copy.size};
-    bool done = verify_try_behind(&search, "final answer is", 0, "I hope") || verify_try_boxes(&search) || verify_try_behind(&search, "final answer is", 0, "") || verify_try_behind(&search, "answer:", 50, "") ||
+    bool done = verify_try_behind(&search, "final answer is", 0, "I hope") || verify_try_boxes(&search) || verify_try_behind(&search, "final answer is", 0, "") || verify_try_boxed_spans(&search) || verify_try_behind(&search, "answer:", 50, "") ||
                 verify_try_behind(&search, "answer", 50, "") || verify_try_all(&search);
     const Buffer *best = done ? &search.part : &search.first;
     bool any = best->size > 0;

@@ -164,6 +164,8 @@ static inline int verify_elements(Parser *parser, NodeKind kind, int *groups) {
         count++;
     }
     if (groups) { *groups = count; }
+    bool several = tree->nodes[list].left >= 0 && tree->nodes[tree->nodes[list].left].next >= 0;
+    for (int i = several ? tree->nodes[list].left : -1; i >= 0 && !tree->error; i = tree->nodes[i].next) { tree->error = tree->nodes[i].kind >= NODE_UNION && tree->nodes[i].kind <= NODE_DIFFERENCE; } // no element
     return list;
 }
 // x = 1, 2: where nothing else is a relation, the name stands for the whole set.

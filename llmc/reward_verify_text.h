@@ -253,8 +253,8 @@ static inline void verify_normalize(Buffer *text, const char *answer, size_t byt
     verify_pass(text, verify_drop_decoration);
     verify_pass(text, verify_respell);
     if (!strstr(text->data, "matrix")) { verify_pass(text, verify_drop_backslash); }
-    text_strip(text);
     verify_drop_text_unit(text);
+    text_strip(text);
     verify_drop_unit(text);
     verify_drop_unit(text);
     if (text->size && text->data[0] == '.') {
