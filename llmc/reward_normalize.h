@@ -4,37 +4,33 @@
 #pragma once
 #include "llmc/reward_latex_text.h"
 
-// Drops every "unit", "units", "unites", with a power behind it: "3 cm^2" -> "3 ".
-static inline void normalize_drop_unit(Buffer *text, const char *unit) {
-    size_t unit_bytes = strlen(unit), at = 0;
-    for (;;) {
-        const char *found = (const char *)memmem(text->data + at, text->size - at, unit, unit_bytes);
-        if (!found) { return; }
-        const char *end = found + unit_bytes; // the text is NUL-terminated, so looking ahead is safe
-        if (end[0] == 'e' && end[1] == 's') { end += 2; }
-        if (*end == 's') { end++; }
-        while (*end == ' ') { end++; }
-        if (*end == '^' && text_ascii_digit(end[1])) {
-            for (end++; text_ascii_digit(*end); end++) {}
-        }
-        at = (size_t)(found - text->data);
-        text_remove(text, at, (size_t)(end - found));
+// Drops every `head` with what belongs to it: `match` says where that ends, given the place behind the head, or NULL when this
+// head stays. The text is NUL-terminated, so that looking ahead is safe.
+static inline void normalize_drop(Buffer *text, const char *head, const char *(*match)(const char *behind)) {
+    size_t head_bytes = strlen(head), kept = 0;
+    const char *at = text->data, *end = at + text->size, *found;
+    if (!memmem(at, text->size, head, head_bytes)) { return; }
+    while ((found = (const char *)memmem(at, (size_t)(end - at), head, head_bytes))) {
+        const char *next = match(found + head_bytes);
+        size_t piece = (size_t)(found - at) + (next ? 0 : head_bytes);
+        memmove(text->data + kept, at, piece);
+        kept += piece;
+        at = next ? next : found + head_bytes;
     }
+    memmove(text->data + kept, at, (size_t)(end - at));
+    text->size = kept + (size_t)(end - at);
+    text->data[text->size] = 0;
 }
-// Drops every `head` with the spaces between it and `tail` behind them (tail may be empty): "^ \circ", ",\! ".
-static inline void normalize_drop_spaced(Buffer *text, const char *head, const char *tail) {
-    size_t head_bytes = strlen(head), tail_bytes = strlen(tail), at = 0;
-    const char *found;
-    while ((found = (const char *)memmem(text->data + at, text->size - at, head, head_bytes))) {
-        const char *end = found + head_bytes;
-        while (*end == ' ') { end++; }
-        at = (size_t)(found - text->data);
-        if (strncmp(end, tail, tail_bytes)) {
-            at += head_bytes;
-            continue;
-        }
-        text_remove(text, at, (size_t)(end - found) + tail_bytes);
-    }
+static inline const char *normalize_match_spaces(const char *at) { return at + strspn(at, " "); } // ",\! "
+static inline const char *normalize_match_circle(const char *at) {                                // "^ \circ"
+    at = normalize_match_spaces(at);
+    return strncmp(at, "\\circ", 5) ? NULL : at + 5;
+}
+static inline const char *normalize_match_unit(const char *at) { // "unit", "units", "unites", with a power behind it: "3 cm^2" -> "3 "
+    if (at[0] == 'e' && at[1] == 's') { at += 2; }
+    at += *at == 's';
+    at = normalize_match_spaces(at);
+    return *at == '^' && text_ascii_digit(at[1]) ? at + 1 + strspn(at + 1, "0123456789") : at;
 }
 static inline void normalize_join_minus(Buffer *text) { // "- 3" -> "-3"
     size_t kept = 0;
@@ -140,13 +136,13 @@ static inline void reward_normalize(Buffer *text, const char *answer, size_t byt
     static const char *const words[][2] = {{"\\%", "%"}, {"\\$", "$"}, {"$", ""}, {"%", ""}, {" or ", " , "}, {" and ", " , "}, {"million", "*10^6"}, {"billion", "*10^9"}, {"trillion", "*10^12"}};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) { text_replace(text, words[i][0], words[i][1]); }
     static const char *const units[] = {"degree", "cm", "centimeter", "meter", "mile", "second", "minute", "hour", "day", "week", "month", "year", "foot", "feet", "inch", "yard"};
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) { normalize_drop_unit(text, units[i]); }
-    normalize_drop_spaced(text, "^", "\\circ");
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) { normalize_drop(text, units[i], normalize_match_unit); }
+    normalize_drop(text, "^", normalize_match_circle);
     if (text->size > 0 && text->data[0] == '{' && text->data[text->size - 1] == '}') {
         if (text->size > 1) { text_remove(text, text->size - 1, 1); }
         text_remove(text, 0, 1);
     }
-    normalize_drop_spaced(text, ",\\!", "");
+    normalize_drop(text, ",\\!", normalize_match_spaces);
     double value;
     if (text_to_double(&value, text->data, text->size) && text_near_integer(value)) { text_assign_integer(text, nearbyint(value)); }
     if (memchr(text->data, '\\', text->size)) { normalize_latex(text); }

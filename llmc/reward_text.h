@@ -58,7 +58,7 @@ __attribute__((noinline, unused)) static Buffer text_copy(const char *data, size
     buffer_append(&copy, data, bytes);
     return copy;
 }
-static inline void text_assign(Buffer *text, const char *data, size_t bytes) {
+__attribute__((noinline, unused)) static void text_assign(Buffer *text, const char *data, size_t bytes) {
     buffer_clear(text);
     buffer_append(text, data, bytes);
 }

@@ -30,10 +30,16 @@ typedef struct {
     const char *text;
     size_t bytes;
     size_t scanned[VERIFY_SPAN_KINDS]; // no span of this kind closes between the last opening and here
+    size_t no_operation;               // nor an operation between the last number tried as a formula and here
     Buffer first;                      // the part tried first
     Buffer part;                       // the one being tried; in the end the one that could be read
     int tries;
 } VerifySearch;
+
+static inline void verify_forget(VerifySearch *search) { // before looking from an earlier place on
+    memset(search->scanned, 0, sizeof(search->scanned));
+    search->no_operation = 0;
+}
 
 // ---- whether a part is mathematics
 static inline bool verify_reads_complex(const Buffer *text) { // an i that stands alone
@@ -44,10 +50,9 @@ static inline bool verify_reads_complex(const Buffer *text) { // an i that stand
 }
 // Adds the normal form `text` to the tree; false when it is no mathematics. x = a = b may still be read as its last part.
 static inline bool verify_parse(int *root, Expression *tree, const Buffer *text) {
-    if (memchr(text->data, 0, text->size)) {
-        tree->error = true;
-        return false;
-    }
+    tree->error = memchr(text->data, 0, text->size) != NULL;
+    if (text->size > VERIFY_MAX_ANSWER) { tree->gave_up = "gave up: too long"; }
+    if (tree->error || tree->gave_up) { return false; }
     *root = expression_parse_latex(tree, text->data, text->size, verify_reads_complex(text));
     if (!tree->error || tree->gave_up || strpbrk(text->data, ",;")) { return !tree->error; }
     int equations = 0;
@@ -194,7 +199,7 @@ static inline VerifyPart verify_spans_at(VerifySearch *search, size_t at) {
 }
 // The parts that are joined to one, `between` them.
 static inline void verify_append_parts(Buffer *out, VerifySearch *search, VerifyPart part, const char *between, bool percents) {
-    memset(search->scanned, 0, sizeof(search->scanned));
+    verify_forget(search);
     for (size_t reach = part.reach;;) {
         const char *text = search->text + part.start;
         for (size_t i = 0; i < part.bytes; i++) {
@@ -206,6 +211,7 @@ static inline void verify_append_parts(Buffer *out, VerifySearch *search, Verify
             if (digits) {
                 buffer_printf(out, "^{%.*s}", (int)digits, text + i + power);
                 i += power + digits - 1;
+                i += i + 2 == part.bytes && text[i + 1] == '.'; // 10**3. is no other number
             } else {
                 buffer_append(out, part.decimal_comma && text[i] == ',' ? "." : text + i, 1);
             }
@@ -265,23 +271,26 @@ static inline VerifyPart verify_number_at(const char *text, size_t at) {
 }
 // The sum, product or quotient of numbers that begins at `at`, such as 3/4, with a point, comma, colon, space, dollar sign or
 // the end behind it.
-static inline VerifyPart verify_formula_at(const char *text, size_t at) {
+static inline VerifyPart verify_formula_at(VerifySearch *search, size_t at) {
+    const char *text = search->text;
     static const char *const ends = ".,:)$ \n\t\r"; // and the NUL
     const char *first = text + at + (text[at] == '-');
     first += *first == '(';
     first += *first == '-';
     if (!text_ascii_digit(*first) || !verify_number_may_begin(text, at, false)) { return (VerifyPart){0}; }
     const char *operation = NULL, *end = NULL;
-    for (const char *p = first + 1; p - first < VERIFY_MAX_FORMULA; p++) { // the longest with an operation and something behind it
+    const char *p = text + search->no_operation > first ? text + search->no_operation : first + 1;
+    for (; p - first < VERIFY_MAX_FORMULA; p++) { // the longest with an operation and something behind it
         if (operation && p > operation + 1 && strchr(ends, *p)) { end = p; }
         if (!*p || !strchr("0123456789. \n\t\r+-*/^()", *p)) { break; }
         if (!operation && strchr("+-*/^()", *p)) { operation = p; }
     }
+    if (!operation) { search->no_operation = (size_t)(p - text); }
     if (!end) { return (VerifyPart){0}; }
     return (VerifyPart){.start = at, .bytes = (size_t)(end - text) - at, .end = (size_t)(end - text), .reach = (size_t)(end - text), .formula = true};
 }
 static inline VerifyPart verify_part_at(VerifySearch *search, int kind, size_t at) {
-    return kind == VERIFY_SPAN ? verify_spans_at(search, at) : kind == VERIFY_FORMULA ? verify_formula_at(search->text, at)
+    return kind == VERIFY_SPAN ? verify_spans_at(search, at) : kind == VERIFY_FORMULA ? verify_formula_at(search, at)
                                                                                       : verify_number_at(search->text, at);
 }
 
@@ -294,15 +303,15 @@ static inline bool verify_is_followed_by(const VerifySearch *search, VerifyPart 
 // goes first. "answer: x = 5": a number behind the last equals sign of the line and a space comes before others.
 static inline bool verify_try_near(VerifySearch *search, size_t from, size_t within, const char *behind) {
     VerifyPart parts[2] = {{0}}; // span, plain
-    memset(search->scanned, 0, sizeof(search->scanned));
+    verify_forget(search);
     for (size_t at = from; at < search->bytes && at <= from + within && !parts[0].end; at++) { parts[0] = verify_spans_at(search, at); }
     size_t line = strcspn(search->text + from, "\n"), last = 2 * within < line ? 2 * within : line, equals = 0;
     for (size_t at = from; at < from + last; at++) {
         size_t spaces = search->text[at] == '=' ? verify_spaces(search->text + at + 1) : 0;
-        if (spaces && (verify_formula_at(search->text, at + 1 + spaces).end || verify_number_at(search->text, at + 1 + spaces).end)) { equals = at + 1 + spaces; }
+        if (spaces && (verify_formula_at(search, at + 1 + spaces).end || verify_number_at(search->text, at + 1 + spaces).end)) { equals = at + 1 + spaces; }
     }
     for (size_t at = equals ? equals : from; at < search->bytes && at <= (equals ? equals : from) + (line < within ? line : within) && !parts[1].end; at++) {
-        parts[1] = verify_formula_at(search->text, at);
+        parts[1] = verify_formula_at(search, at);
         if (!parts[1].end) { parts[1] = verify_number_at(search->text, at); }
     }
     for (int turn = 0; turn < 2; turn++) {
@@ -333,7 +342,7 @@ typedef struct {
 } VerifyParts;
 static inline VerifyParts verify_collect(VerifySearch *search, int kind) { // all of a kind, one behind the other
     VerifyParts found = {0};
-    memset(search->scanned, 0, sizeof(search->scanned));
+    verify_forget(search);
     for (size_t at = 0; at < search->bytes; at++) {
         VerifyPart part = verify_part_at(search, kind, at);
         if (!part.end) { continue; }

@@ -245,8 +245,10 @@ static inline void verify_brace_characters(Buffer *text, const char *macro, int 
     }
 }
 
+enum { VERIFY_MAX_ANSWER = 16384 }; // bytes: longer ones are only compared as text
 static inline void verify_normalize(Buffer *text, const char *answer, size_t bytes) {
     text_assign(text, answer, bytes);
+    if (bytes > VERIFY_MAX_ANSWER) { return; }
     text_replace(text, "\\mathrm{T}", "T");
     text_replace(text, "\\mathrm{d}", "d");
     verify_pass(text, verify_drop_sizes);
