@@ -37,10 +37,13 @@ static inline bool grader_from_name(GraderMode *mode, const char *name) {
     }
     return false;
 }
+// Every reason there is. Those that begin with "gave up" are limits met, and say nothing of the answer.
+static const char *const reward_reasons[] = {"no truth", "no think tag", "no box", "no answer", "text equal", "equal as expressions", "different", "gave up: too deep", "gave up: too long", "gave up: too many symbols", "gave up: a sum, product, integral or limit", "gave up: too much arithmetic", "gave up: not decided at 1024 bits"};
 static inline void reward_thread_cleanup(void) { flint_cleanup(); } // what FLINT caches per thread
 
 static inline Verdict verdict_right(const char *reason) { return (Verdict){1, reason, false}; }
 static inline Verdict verdict_wrong(const char *reason) { return (Verdict){0, reason, !strncmp(reason, "gave up", 7)}; }
+static inline Verdict verdict_undecided(long cost) { return verdict_wrong(cost < 0 ? "gave up: too much arithmetic" : "gave up: not decided at 1024 bits"); }
 
 // ---- DeepScaleR's comparison
 static inline Verdict deepscaler_compare_expressions(const char *truth, const char *answer, long *cost) {
@@ -53,7 +56,7 @@ static inline Verdict deepscaler_compare_expressions(const char *truth, const ch
         ZeroResult zero = tree.error ? ZERO_NO : sympy_float_test(&tree, root);
         if (zero == ZERO_GAVE_UP) { zero = zero_test(&tree, root, cost); }
         if (zero == ZERO_YES) { verdict = verdict_right("equal as expressions"); }
-        if (zero == ZERO_GAVE_UP) { verdict = verdict_wrong("gave up: not decided at 1024 bits"); }
+        if (zero == ZERO_GAVE_UP) { verdict = verdict_undecided(*cost); }
         if (tree.gave_up) { verdict = verdict_wrong(tree.gave_up); }
     }
     buffer_free(&text);
@@ -118,7 +121,7 @@ static inline Verdict verify_compare(const char *answer, size_t answer_bytes, co
         int truth_root, answer_root;
         bool equal = verify_parse(&truth_root, &tree, &truth_text) && verify_parse(&answer_root, &tree, &answer_text) && verify_equal(&context, truth_root, answer_root);
         if (equal) { verdict = verdict_right("equal as expressions"); }
-        if (!equal && context.gave_up) { verdict = verdict_wrong("gave up: not decided at 1024 bits"); }
+        if (!equal && context.gave_up) { verdict = verdict_undecided(context.cost); }
         if (!equal && tree.gave_up) { verdict = verdict_wrong(tree.gave_up); }
     }
     Buffer *buffers[] = {&truth_first, &answer_first, &truth_text, &answer_text};

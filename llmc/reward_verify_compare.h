@@ -180,7 +180,10 @@ static inline bool verify_symbols_equal(const VerifyContext *context, int truth,
 // ---- sets
 static inline int verify_compare_numbers(VerifyContext *context, int left, int right) { // -1, 0, 1; 2: not known
     char sign[400];
-    if (!verify_round(sign, context, verify_new(context, NODE_SUBTRACT, left, right))) { return 2; }
+    int count = context->tree->count;
+    bool known = verify_round(sign, context, verify_new(context, NODE_SUBTRACT, left, right));
+    context->tree->count = count;
+    if (!known) { return 2; }
     return *sign == '-' ? -1 : strcmp(sign, "0") ? 1
                                                  : 0;
 }
@@ -442,9 +445,7 @@ static inline bool verify_matrices_equal(VerifyContext *context, int truth, int 
     }
     return a < 0 && b < 0;
 }
-static inline bool verify_equal(VerifyContext *context, int truth, int answer) {
-    context->gave_up |= --context->cost < 0;
-    if (context->gave_up) { return false; }
+static inline bool verify_decide(VerifyContext *context, int truth, int answer) {
     bool truth_equation = verify_is_equation(context, truth), answer_equation = verify_is_equation(context, answer);
     bool truth_assignment = verify_is_assignment(context, truth), answer_assignment = verify_is_assignment(context, answer);
     if (answer_equation && !truth_equation) {
@@ -466,4 +467,12 @@ static inline bool verify_equal(VerifyContext *context, int truth, int answer) {
     if (truth_end < 0 || answer_end < 0) { return truth_end == answer_end && verify_node(context, truth)->kind == verify_node(context, answer)->kind; }
     if (verify_node(context, truth)->kind == NODE_SYMBOL || verify_node(context, answer)->kind == NODE_SYMBOL) { return verify_symbols_equal(context, truth, answer); }
     return verify_numbers_equal(context, truth, answer);
+}
+static inline bool verify_equal(VerifyContext *context, int truth, int answer) {
+    context->gave_up |= --context->cost < 0;
+    if (context->gave_up) { return false; }
+    int count = context->tree->count; // what is built to compare the two goes again
+    bool equal = verify_decide(context, truth, answer);
+    context->tree->count = count;
+    return equal;
 }

@@ -165,6 +165,34 @@ static void test_verdicts(void) {
         {"", "\"\"", "text equal"},
         {"x)+(y", "\"x-y\"", "equal as expressions"}, // the original pastes text: (x-y)-(x)+(y)
         {"x)+(y", "\"x+y\"", "different"},
+        // What sympy's parser makes of Python's numbers and of factorials.
+        {"x+0x10", "\"x+16\"", "equal as expressions"},
+        {"x+0b101", "\"x+5\"", "equal as expressions"},
+        {"x+0o17", "\"x+15\"", "equal as expressions"},
+        {"x+0xg", "\"x\"", "equal as expressions"}, // 0 times xg
+        {"x*0x", "\"0*x\"", "equal as expressions"},
+        {"x+1_0", "\"x+10\"", "equal as expressions"},
+        {"2j+x+j", "\"x+2j+j\"", "equal as expressions"}, // 2j is imaginary, j a symbol
+        {"2j+x", "\"x+2*j\"", "different"},
+        {"j2+x", "\"x+2*j\"", "equal as expressions"},
+        {"2^3j*x", "\"8j*x\"", "equal as expressions"},
+        {"nx!", "\"(n*x)!\"", "equal as expressions"}, // the factorial of the whole name
+        {"nx!", "\"n*(x!)\"", "different"},
+        {"2x!", "\"2(x!)\"", "equal as expressions"},
+        {"n(n+1)!", "\"n*(n+1)!\"", "different"}, // n would be called
+        {"n*(n+1)!", "\"(n+1)!*n\"", "equal as expressions"},
+        {"x^2!", "\"x^2\"", "equal as expressions"},
+        {"x+5!!", "\"x+15\"", "equal as expressions"},
+        {"x+6!!", "\"x+48\"", "equal as expressions"},
+        {"x!!!", "\"(x!!)!\"", "different"},
+        // Decimals are binary numbers, and every operation rounds.
+        {"1.04*10^-3", "\"0.00104\"", "different"},
+        {"2.5*10^-1", "\"0.25\"", "equal as expressions"},
+        {"0.1+0.2", "\"0.3\"", "different"},
+        {"0.25+0.5", "\"0.75\"", "equal as expressions"},
+        {"5.34\\cdot10^-5", "\"5.34e-5\"", "different"},
+        {"0.1^2", "\"0.01\"", "different"},
+        {"1.5^2", "\"2.25\"", "equal as expressions"},
         {"x=5", "\"5\"", "text equal"},
         {"x==5", "\"5\"", "different"},
         {"50%", "\"50\"", "text equal"},
@@ -173,7 +201,7 @@ static void test_verdicts(void) {
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         Verdict verdict = reward_grade_answer(GRADER_DEEPSCALER, cases[i].answer, cases[i].truth_json);
-        check(!strcmp(verdict.reason, cases[i].reason) && verdict.reward == (strstr(cases[i].reason, "equal") != NULL) && !verdict.gave_up,
+        check(!strcmp(verdict.reason, cases[i].reason) && verdict.reward == (strstr(cases[i].reason, "equal") != NULL) && verdict.gave_up == !strncmp(cases[i].reason, "gave up", 7),
               "%s against %s: %s, want %s", cases[i].answer, cases[i].truth_json, verdict.reason, cases[i].reason);
     }
     check(reward_answers_equal(GRADER_DEEPSCALER, "\\frac{1}{2}", "1/2") && !reward_answers_equal(GRADER_DEEPSCALER, "1", "2"), "votes");
@@ -189,6 +217,11 @@ static void repeat(Buffer *out, const char *head, const char *part, size_t bytes
     buffer_append_text(out, tail);
 }
 static double cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; } // not a wall clock: other processes do not count
+static void check_reason(Verdict verdict) {
+    size_t i = 0, count = sizeof(reward_reasons) / sizeof(reward_reasons[0]);
+    while (i < count && strcmp(verdict.reason, reward_reasons[i])) { i++; }
+    check(i < count && verdict.gave_up == !strncmp(verdict.reason, "gave up", 7) && verdict.reward == (strstr(verdict.reason, "equal") != NULL), "%d for the reason \"%s\"", verdict.reward, verdict.reason);
+}
 static void check_quick(const char *answer, size_t bytes, const char *truth, bool right) {
     json_t *json = json_stringn_nocheck(truth, strlen(truth));
     double start = cpu_seconds();
@@ -197,8 +230,9 @@ static void check_quick(const char *answer, size_t bytes, const char *truth, boo
     // One second of this process's own time is generous for a sanitizer build; what it must catch takes minutes or for ever.
     check(seconds < 1, "%.40s...: %.2f s", answer, seconds);
     check(verdict.reward == right, "%.40s...: %d (%s)", answer, verdict.reward, verdict.reason);
+    check_reason(verdict);
     start = cpu_seconds();
-    reward_grade(GRADER_MATH_VERIFY, answer, bytes, NULL, json);
+    check_reason(reward_grade(GRADER_MATH_VERIFY, answer, bytes, NULL, json));
     seconds = cpu_seconds() - start;
     check(seconds < 1, "%.40s...: %.2f s in math_verify", answer, seconds);
     json_decref(json);
