@@ -1,8 +1,8 @@
 // checkpoint: everything a run needs to go on as if it had never stopped, in run_dir/checkpoints/step_000100/:
 //   config.json, tokenizer files, model.safetensors   the policy as a Hugging Face folder
 //   optimizer.safetensors                             Adam's moments, and the fp32 master weights of a bf16 build
-//   trainer_state.json                                step, updates done, where the stage began, fingerprint
-// Random numbers and the place in the data are functions of the step, so they need no file. The folder is written under another
+//   trainer_state.json                                step, updates done, where the stage began, place in the data, fingerprint
+// Random numbers are functions of the step, so they need no file. The folder is written under another
 // name, synced and renamed: a checkpoint is there whole or not at all.
 #pragma once
 #include "llmc/fingerprint.h"
@@ -10,12 +10,12 @@
 #include "llmc/transformer.h"
 
 typedef struct {
-    int step;         // steps done
-    int stage;        // index of the running stage
-    int stage_start;  // step at which it began
-    int data_start;   // step at which the data order last began anew
-    int warmup_start; // step at which the optimizer last began anew
-    int updates;      // AdamW updates since then
+    int step;              // steps done
+    int stage;             // index of the running stage
+    int stage_start;       // step at which it began
+    int warmup_start;      // step at which the optimizer last began anew
+    int updates;           // AdamW updates since then
+    int64_t data_position; // prompts passed since the order of the data last began anew
 } TrainState;
 
 // A number that follows from every element of a flat array, going on from `hash`: known to rank 0, for all ranks to call if it is sharded.
@@ -117,8 +117,8 @@ static inline bool checkpoint_write(const char *run_dir, const Policy *p, const 
     if (ok) {
         char fingerprint[20];
         checkpoint_fingerprint(fingerprint, p);
-        json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "step", state->step, "stage", state->stage, "stage_start", state->stage_start, "data_start",
-                                 state->data_start, "warmup_start", state->warmup_start, "updates", state->updates, "fingerprint", fingerprint);
+        json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s}", "step", state->step, "stage", state->stage, "stage_start", state->stage_start, "warmup_start",
+                                 state->warmup_start, "updates", state->updates, "data_position", (json_int_t)state->data_position, "fingerprint", fingerprint);
         snprintf(path, sizeof(path), "%s/trainer_state.json", temporary);
         ok = json_write(path, json, error) && directory_sync(temporary, error);
         json_decref(json);
@@ -148,14 +148,14 @@ static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *st
     const char *fingerprint = "";
     json_error_t found;
     json_int_t numbers[6] = {0};
-    bool ok = json_unpack_ex(json, &found, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "step", &numbers[0], "stage", &numbers[1], "stage_start", &numbers[2], "data_start", &numbers[3],
-                             "warmup_start", &numbers[4], "updates", &numbers[5], "fingerprint", &fingerprint) == 0;
+    bool ok = json_unpack_ex(json, &found, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "step", &numbers[0], "stage", &numbers[1], "stage_start", &numbers[2], "warmup_start", &numbers[3],
+                             "updates", &numbers[4], "data_position", &numbers[5], "fingerprint", &fingerprint) == 0;
     if (!ok) { error_set(error, "%s: %s: this is not the state of a trainer", path, found.text); }
+    const json_int_t most[6] = {1 << 30, numbers[0], numbers[0], numbers[0], INT_MAX, (json_int_t)1 << 50};
     for (int i = 0; ok && i < 6; i++) { // starts lie before the step; there are fewer stages than steps
-        if (numbers[i] < 0 || numbers[i] > (i == 5 ? INT_MAX : i == 0 ? 1 << 30
-                                                                      : numbers[0])) { ok = error_set(error, "%s: number %lld cannot be in step %lld", path, (long long)numbers[i], (long long)numbers[0]); }
+        if (numbers[i] < 0 || numbers[i] > most[i]) { ok = error_set(error, "%s: number %lld cannot be in step %lld", path, (long long)numbers[i], (long long)numbers[0]); }
     }
-    *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], (int)numbers[5]};
+    *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], (int64_t)numbers[5]};
     PolicyArray arrays[3], weights = {"", weight_dtype, p->weights, false};
     int array_count = checkpoint_arrays(p, arrays);
     snprintf(path, sizeof(path), "%.1000s/optimizer.safetensors", folder);

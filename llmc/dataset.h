@@ -1,5 +1,5 @@
-// dataset: which prompts a step takes. The set is shuffled anew for each epoch by (seed, epoch); a step is a place in that order, so
-// the position of a run is its step number and nothing else. The last prompts of an epoch that do not fill a step are left out.
+// dataset: which prompts a step takes. The set is shuffled anew for each epoch by (seed, epoch). A run's position in that endless order is
+// the number of prompts passed so far, and nothing else. Prompts are drawn so many at a time; the last of an epoch that are fewer are left out.
 #pragma once
 #include "data/prompts.h"
 #include "llmc/random.h"
@@ -8,8 +8,8 @@ typedef struct {
     PromptSet *prompts;
     int count, per_step, steps_per_epoch;
     uint64_t key;
-    int epoch;  // whose order is in `order`, -1: none yet
-    int *order; // (count)
+    int64_t epoch; // whose order is in `order`, -1: none yet
+    int *order;    // (count)
 } Dataset;
 
 // Takes the prompt set over; `name` is for errors.
@@ -26,12 +26,19 @@ static inline void dataset_close(Dataset *dataset) {
     prompt_set_close(dataset->prompts);
     free(dataset->order);
 }
-// The prompts of a step, counted from 0: per_step indices into the set, valid until the next call.
-static inline const int *dataset_step(Dataset *dataset, int step) {
-    const int epoch = step / dataset->steps_per_epoch;
+// The next `count` prompts from *position on, which moves past them: indices into the set, valid until the next call.
+static inline const int *dataset_draw(Dataset *dataset, int64_t *position, int count) {
+    assert(count <= dataset->count);
+    if (*position % dataset->count + count > dataset->count) { *position += dataset->count - *position % dataset->count; }
+    const int64_t epoch = *position / dataset->count;
+    const int *drawn = dataset->order + *position % dataset->count;
     if (epoch != dataset->epoch) { // an epoch's order follows from its number alone
         random_permutation(dataset->order, dataset->count, random_key(dataset->key, (uint64_t)epoch));
         dataset->epoch = epoch;
     }
-    return dataset->order + (size_t)(step % dataset->steps_per_epoch) * (size_t)dataset->per_step;
+    *position += count;
+    return drawn;
+}
+static inline int dataset_epoch(const Dataset *dataset, int64_t position) { // that the next step's prompts are of
+    return (int)(position / dataset->count + (position % dataset->count + dataset->per_step > dataset->count));
 }

@@ -18,7 +18,7 @@ static inline void trainer_begin_stage(Trainer *t) {
         t->adamw.step = 0;
         t->state.warmup_start = t->state.step;
     }
-    if (list_contains(c->stage_restart, "data")) { t->state.data_start = t->state.step; }
+    if (list_contains(c->stage_restart, "data")) { t->state.data_position = 0; }
     if (t->g.policy.reference) {
         if (list_contains(c->stage_restart, "reference")) { device_copy(t->g.policy.reference, t->g.policy.weights, t->g.policy.parameters.total * sizeof(floatX)); }
         trainer_save_reference(t);
@@ -32,10 +32,12 @@ static inline bool trainer_sample(Trainer *t) {
     const Config *c = t->config;
     const TrainState *state = &t->state;
     RolloutOptions how = {.temperature = c->temperature, .top_p = 1, .max_new_tokens = c->stages[state->stage].context};
+    int64_t position = state->data_position; // of a step that is cut short nothing counts
     t->step_started = seconds_now();
     watch_phase("generate", state->step + 1);
-    bool whole = generator_generate(&t->g, "rollout", t->dataset.prompts, dataset_step(&t->dataset, state->step - state->data_start), c->prompts_per_step, c->group_size,
+    bool whole = generator_generate(&t->g, "rollout", t->dataset.prompts, dataset_draw(&t->dataset, &position, c->prompts_per_step), c->prompts_per_step, c->group_size,
                                     random_key(random_key((uint64_t)c->seed, 3), (uint64_t)state->step), &how);
+    if (whole) { t->state.data_position = position; }
     t->phase_started = seconds_now();
     watch_phase("learn", state->step + 1);
     return whole;
@@ -307,7 +309,7 @@ static inline void trainer_end_step(Trainer *t, GrpoStats *stats, GrpoStats *fre
     trainer_measure_samples(t, &metrics, c->group_size);
     trainer_measure_update(t, &metrics, stats, fresh, updates);
     metric_set(&metrics, "training/global_step", t->state.step);
-    metric_set(&metrics, "training/epoch", (t->state.step - t->state.data_start) / t->dataset.steps_per_epoch);
+    metric_set(&metrics, "training/epoch", dataset_epoch(&t->dataset, t->state.data_position));
     const uint32_t fingerprint = fingerprint_fold(trainer_fingerprint(t));
     if (c->rollouts_every && t->state.step % c->rollouts_every == 0 && trainer_writes()) {
         snprintf(path, sizeof(path), "%.1000s/rollouts", c->run_dir);

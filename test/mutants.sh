@@ -53,11 +53,11 @@ llmc/microbatch.h test_batch s/int target = i + 1 - prompt_count;/int target = i
 llmc/microbatch.h test_batch s/positions\[first + i\] = i;/positions[first + i] = first + i;/
 llmc/microbatch.h test_batch s/difference ? difference : i - j/difference ? difference : j - i/
 llmc/microbatch.h test_batch s/response_count ? response_count - 1 : 0/response_count/
-llmc/dataset.h test_batch s/i > 0; i--/i > 1; i--/
-llmc/dataset.h test_batch s/(uint32_t)i + 1)/(uint32_t)dataset->count)/
+llmc/random.h test_batch s/i > 0; i--/i > 1; i--/
+llmc/random.h test_batch s/(uint32_t)i + 1)/(uint32_t)count)/
 llmc/dataset.h test_batch s/random_key(dataset->key, (uint64_t)epoch)/random_key(0, (uint64_t)epoch)/
 llmc/dataset.h test_batch s/random_key(dataset->key, (uint64_t)epoch)/dataset->key/
-llmc/dataset.h test_batch s/for (int i = 0; i < dataset->count; i++) { dataset->order\[i\] = i; }/if (dataset->epoch < 0) & /
+llmc/random.h test_batch s/for (int i = 0; i < count; i++) { order\[i\] = i; }/if (order[0] == order[1]) & /
 llmc/dataset.h test_batch s/if (epoch != dataset->epoch)/if (epoch > dataset->epoch)/
 llmc/page_pool.h test_batch s/if (--pool->owners\[page\] == 0)/if (pool->owners[page]-- > 0)/
 llmc/page_pool.h test_batch s/pool->owners\[page\]++;//
@@ -93,10 +93,14 @@ llmc/checkpoint.h test_checkpoint s/step < oldest ? step : oldest/step > oldest 
 llmc/checkpoint.h test_checkpoint s/step > latest \&\& file_exists(path)/step > latest/
 llmc/checkpoint.h test_checkpoint s/ || entry->d_name\[used\]) { continue; }/) { continue; }/
 llmc/checkpoint.h test_checkpoint s/ok \&\& strcmp(now, fingerprint) != 0/false/
-llmc/checkpoint.h test_checkpoint s/state->data_start > state->step/false/
+llmc/checkpoint.h test_checkpoint s/"data_position", (json_int_t)state->data_position/"data_position", (json_int_t)(int)state->data_position/
+llmc/checkpoint.h test_checkpoint s/numbers\[i\] > most\[i\]/numbers[i] > most[0]/
+llmc/dataset.h test_batch s/+ count > dataset->count/+ count > dataset->count + 1/
+llmc/dataset.h test_batch s/\*position += dataset->count - \*position % dataset->count;//
+llmc/dataset.h test_batch s/+ dataset->per_step > dataset->count/> dataset->count/
 llmc/checkpoint.h test_checkpoint s/arrays\[1\] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_v}/arrays[1] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_m}/
 llmc/checkpoint.h test_checkpoint s/checkpoint_path(temporary, run_dir, state->step, ".tmp")/checkpoint_path(temporary, run_dir, state->step, "")/
-llmc/checkpoint.h test_checkpoint s/done < p->parameters.total; done += POLICY_CHUNK/done < POLICY_CHUNK; done += POLICY_CHUNK/
+llmc/checkpoint.h test_checkpoint s/done < bytes; done += most/done < most; done += most/
 llmc/sft.h test_miniature s/(float)(-1 \/ response_tokens)/(float)(1 \/ response_tokens)/
 llmc/sft.h test_miniature s/(float)(-1 \/ response_tokens)/(float)(-1.0 \/ batch->rows)/
 llmc/sft.h test_miniature s/ints_push(&ids, eos);/ints_push(\&ids, eos + 1);/

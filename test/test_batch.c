@@ -142,6 +142,10 @@ static void test_microbatch(void) {
 }
 
 // ---- the order of the data
+static const int *dataset_step(Dataset *dataset, int step) { // the prompts of a step, when every step takes as many and nothing else does
+    int64_t position = (int64_t)(step / dataset->steps_per_epoch) * dataset->count + step % dataset->steps_per_epoch * dataset->per_step;
+    return dataset_draw(dataset, &position, dataset->per_step);
+}
 static Dataset make_dataset(int count, int per_step, uint64_t key) {
     PromptSet *prompts = (PromptSet *)host_alloc(sizeof(PromptSet));
     prompts->header.count = (uint32_t)count;
@@ -188,6 +192,17 @@ static void test_dataset(void) {
         check(!memcmp(order + jumps[i] * PER_STEP, dataset_step(&dataset, jumps[i]), bytes), "back at step %d", jumps[i]);
         dataset_close(&fresh);
     }
+    // steps that draw more than once: 8, then what is missing; 103 prompts an epoch, of which the last are left out where they do not fill a draw
+    int64_t position = 0, again = 0;
+    const int draws[] = {8, 3, 2, 8, 40, 40, 8, 1, 95}, end[] = {8, 11, 13, 21, 61, 101, 111, 112, 301}; // the 2 after 101 do not make 8, nor the 94 after 112 make 95
+    for (size_t i = 0; i < sizeof(draws) / sizeof(int); i++) {
+        Dataset fresh = make_dataset(COUNT, PER_STEP, 77);
+        const int *drawn = dataset_draw(&dataset, &position, draws[i]), *resumed = dataset_draw(&fresh, &again, draws[i]);
+        check(position == end[i] && again == end[i], "draw %zu ends at %lld, not %d", i, (long long)position, end[i]);
+        check(!memcmp(drawn, resumed, sizeof(int) * (size_t)draws[i]), "draw %zu is the same from its position alone", i);
+        dataset_close(&fresh);
+    }
+    check(dataset_epoch(&dataset, 0) == 0 && dataset_epoch(&dataset, 95) == 0 && dataset_epoch(&dataset, 96) == 1 && dataset_epoch(&dataset, 103) == 1 && dataset_epoch(&dataset, 199) == 2, "the epoch of the next step");
     dataset_close(&dataset), dataset_close(&same), dataset_close(&other);
 
     int place[5][5] = {{0}}; // a fair shuffle: every prompt comes to every place about 1/5 of the time
