@@ -279,7 +279,7 @@ static double lap(double *since) { // seconds since the last lap, the device idl
 }
 static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int group, int most, int rows) {
     StepSeconds t = {0};
-    GrpoOptions loss = {0.2, 0.2, 0.001, 0, KL_K3};
+    GrpoOptions loss = {.clip = {0.2, 0.2, 0}, .kl_coef = 0.001, .kl_type = KL_K3};
     AdamW adamw = {1e-6f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 0};
     GrpoStats stats = {0};
     UpdateStats updates = {0};
@@ -294,7 +294,7 @@ static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int 
     for (int i = 0; i < m->samples.count; i++) { m->samples.list[i].advantage = i % 2 ? 1 : -1; }
     const int minibatch = m->samples.count / 2;
     for (int first = 0; first < m->samples.count; first += minibatch) {
-        const double response_tokens = batch_response_tokens(&m->samples, first, minibatch);
+        const LossCounts counts = loss_counts(&m->samples, first, minibatch);
         batch_plan(&m->plan, &m->samples, first, minibatch, rows, false);
         policy_zero_gradients(p);
         for (int b = 0; b < m->plan.count; b++) {
@@ -310,7 +310,7 @@ static StepSeconds grpo_step(Model *m, Watch *watch, int *ids, int prompts, int 
             t.forward += lap(&since);
             for (int row = 0; row < m->batch.rows; row += p->train.logit_rows) {
                 policy_head_forward(p, p->weights, m->batch.rows, row, 0.6f);
-                grpo_loss(m->dlogprob, m->dentropy, &stats, &m->batch, row, p->train.logit_rows, &m->samples, p->host_logprob, p->host_entropy, response_tokens, &loss);
+                grpo_loss(m->dlogprob, m->dentropy, &stats, &m->batch, row, p->train.logit_rows, &m->samples, p->host_logprob, p->host_entropy, &counts, &loss);
                 policy_head_backward(p, m->batch.rows, row, m->dlogprob, m->dentropy, 0.6f);
             }
             t.head += lap(&since);

@@ -23,13 +23,14 @@ typedef struct {
 static void run_step(void *context) {
     Step *step = (Step *)context;
     Policy *p = &step->policy;
+    const LossCounts counts = loss_counts(&step->samples, 0, SEQUENCES);
     GrpoStats stats = {0};
     UpdateStats updates = {0};
     policy_zero_gradients(p);
     policy_forward_layers(p, p->weights, &step->batch);
     for (int row = 0; row < ROWS; row += p->train.logit_rows) {
         policy_head_forward(p, p->weights, ROWS, row, 1);
-        grpo_loss(step->dlogprob, step->dentropy, &stats, &step->batch, row, p->train.logit_rows, &step->samples, p->host_logprob, p->host_entropy, ROWS, &step->loss);
+        grpo_loss(step->dlogprob, step->dentropy, &stats, &step->batch, row, p->train.logit_rows, &step->samples, p->host_logprob, p->host_entropy, &counts, &step->loss);
         policy_head_backward(p, ROWS, row, step->dlogprob, step->dentropy, 1);
     }
     policy_backward_layers(p, &step->batch, true);
@@ -63,7 +64,7 @@ static void run_products(void *context) {
 
 int main(void) {
     Step step = {.policy = {.config = {.architecture = "qwen2", .hidden = 256, .intermediate = 896, .layers = 4, .heads = 4, .kv_heads = 2, .head_dim = 64, .vocab = 4096, .max_position = 512, .rms_eps = 1e-6f, .rope_theta = 10000, .tied_head = true, .qkv_bias = true}, .vocab_used = 4096, .logit_stride = 4096},
-                 .loss = {0.2, 0.2, 0, 0.001, KL_K3},
+                 .loss = {.clip = {0.2, 0.2, 0}, .entropy_coef = 0.001, .kl_type = KL_K3},
                  .adamw = {1e-6f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 0}};
     Policy *p = &step.policy;
     device_init();

@@ -45,14 +45,15 @@ static inline int batch_share(int *sample, int count, const Samples *samples) {
     }
     return kept;
 }
-// Plans this rank's share of samples first .. first+count-1, without those that carry no gradient: `skip_silent` when neither KL nor entropy
-// is trained and the advantage is zero (exact: their every derivative is zero). Each sample's rows are at most `rows`.
+// Plans this rank's share of samples first .. first+count-1, as far as there are so many, without those that carry no gradient: the masked ones, and with
+// `skip_silent`, when neither KL nor entropy is trained, those whose advantage is zero (exact: their every derivative is zero). Each
+// sample's rows are at most `rows`.
 static inline void batch_plan(BatchPlan *plan, const Samples *samples, int first, int count, int rows, bool skip_silent) {
     int kept = 0;
     plan->count = 0;
-    for (int i = first; i < first + count; i++) {
+    for (int i = first; i < first + count && i < samples->count; i++) {
         const Sample *s = &samples->list[i];
-        if (s->count > 0 && !(skip_silent && s->advantage == 0)) { plan->size[kept++] = i; }
+        if (s->count > 0 && !s->masked && !(skip_silent && s->advantage == 0)) { plan->size[kept++] = i; }
     }
     qsort_r(plan->size, (size_t)kept, sizeof(int), batch_longer_first, samples->list);
     kept = batch_share(plan->size, kept, samples);
@@ -79,9 +80,4 @@ static inline void batch_fill(Microbatch *batch, const BatchPlan *plan, int m, c
         const Sample *s = &samples->list[plan->sample[i]];
         microbatch_add(batch, plan->sample[i], s->prompt_ids, s->prompt_count, s->tokens, s->count);
     }
-}
-static inline double batch_response_tokens(const Samples *samples, int first, int count) {
-    double tokens = 0;
-    for (int i = first; i < first + count; i++) { tokens += samples->list[i].count; }
-    return tokens;
 }

@@ -224,6 +224,11 @@ static inline void directory_remove(const char *path) { // one level deep, as ch
 }
 static inline bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
+static inline double clamp(double x, double low, double high) {
+    const double above = x < low ? low : x;
+    return above > high ? high : above;
+}
+
 static inline double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -1,5 +1,6 @@
 // config: the options of the three programs that run a model, one line each. Defaults of train_grpo are DeepScaleR's recipe.
 #pragma once
+#include "llmc/named_losses.h"
 #include "llmc/options.h"
 #include "llmc/verl_keys.h"
 
@@ -20,13 +21,24 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(text,  grader,                "",  "deepscaler", "deepscaler|math_verify", "what decides the reward")                                                   \
     OPTION(int64, seed,                  "",  "1337",  "",            "every random choice follows from it")
 #define GRPO_RECIPE_LOSS(OPTION) \
-    OPTION(text,  loss,                  "",  "grpo",  "grpo",        "clipped surrogate with advantages from the group")                              \
-    OPTION(text,  aggregate,             "",  "token-mean", "token-mean", "how token losses become one: mean over the minibatch's tokens")             \
+    OPTION(text,  loss,                  "",  "grpo",  "grpo|dr_grpo|dapo|gspo|cispo|rloo|reinforce++|reinforce++_baseline", "a published objective: gives the options below its defaults (docs/losses.md)") \
+    OPTION(text,  advantage,             "",  "grpo",  "grpo|dr_grpo|rloo|reinforce++|reinforce++_baseline", "how much better an answer is: than its group (over its std, or not), the others of it, the batch") \
+    OPTION(text,  surrogate,             "",  "ppo",   "ppo|gspo|cispo|reinforce", "what a token contributes: ratio clipped per token, per answer, as a weight; no ratio") \
+    OPTION(text,  aggregate,             "",  "token-mean", "token-mean|token-sum|seq-mean-token-sum|seq-mean-token-mean|seq-mean-token-sum-norm", "how token losses become one") \
     OPTION(float, clip_low,              "",  "0.2",   "[0,1]",       "ratios below 1 - clip_low are clipped")                                         \
     OPTION(float, clip_high,             "",  "0.2",   "[0,1000]",    "ratios above 1 + clip_high are clipped")                                        \
-    OPTION(float, kl_coef,               "",  "0.001", "[0,1000]",    "weight of the KL divergence from the start model, 0 = none")                    \
-    OPTION(text,  kl_type,               "",  "k3",    "k1|k2|k3",    "its estimator per token")                                                       \
+    OPTION(float, dual_clip,             "",  "0",     "[0,1000]",    "where the advantage is negative ratios above it are clipped too, 0 = never (verl: 3)") \
+    OPTION(float, kl_coef,               "",  "0.001", "[-1000,1000]", "weight of the KL divergence from the start model, 0 = none")                   \
+    OPTION(text,  kl_type,               "",  "k3",    "k1|k2|k3|k1+|k3+", "its estimator per token; + = with the gradient of k2")                     \
+    OPTION(text,  kl_in,                 "",  "loss",  "loss|reward", "where it is subtracted: per token from the objective, or per answer from the reward") \
     OPTION(float, entropy_coef,          "",  "0.001", "[-1000,1000]", "weight of the entropy bonus")                                                  \
+    OPTION(text,  old_logprobs,          "",  "sampler", "sampler|trainer", "what ratios are taken to: as sampled, or computed anew at the start of the step") \
+    OPTION(float, tis_cap,               "",  "0",     "[0,1000]",    "weigh tokens by p_old / p_sampled, at most so much, 0 = no weights (verl: 2)")  \
+    OPTION(int,   dynamic_sampling,      "",  "0",     "[0,1000000]", "replace groups without a signal by answers to further prompts, in at most so many rounds, 0 = keep them") \
+    OPTION(int,   overlong_buffer,       "",  "0",     "[-1,1048576]", "tokens before the limit over which reward is taken off, 0 = none, -1 = a fifth of the context") \
+    OPTION(float, overlong_penalty,      "",  "1",     "[0,1000]",    "reward taken off an answer as long as the limit")                               \
+    OPTION(flag,  mask_truncated,        "",  "false", "",            "do not train on answers that were cut at the limit")                            \
+    OPTION(flag,  microbatch_sum,        "",  "false", "",            "each micro-batch's own loss, summed, as verl did in DeepScaleR's time")         \
     OPTION(float, learning_rate,         "l", "1e-6",  "[0,1]",       "AdamW's, constant after the warm-up")                                           \
     OPTION(int,   warmup_steps,          "",  "0",     "[0,1048576]", "steps of linear warm-up")                                                       \
     OPTION(text,  stage_restart,         "",  "adam,reference,data", "", "what begins anew with each stage after the first; none = nothing")              \
@@ -252,6 +264,19 @@ static inline bool config_check(Config *config, Error *error) {
         return error_set(error, "--tokens_per_microbatch %d cannot hold one sequence of %lld tokens: max_prompt_tokens %d + the longest context %d",
                          config->tokens_per_microbatch, (long long)longest, config->max_prompt_tokens, config_longest_context(config));
     }
+    if (config->dual_clip != 0 && config->dual_clip <= 1) { return error_set(error, "--dual_clip %g: must be above 1, as a bound on ratios that have grown, or 0", (double)config->dual_clip); }
+    if (config->dual_clip != 0 && strcmp(config->surrogate, "ppo") != 0 && strcmp(config->surrogate, "gspo") != 0) {
+        return error_set(error, "--dual_clip %g: bounds the ratio of --surrogate ppo and gspo; %s has none to bound", (double)config->dual_clip, config->surrogate);
+    }
+    if (config->tis_cap > 0 && !config->given.old_logprobs) { config->old_logprobs = "trainer"; }
+    if (config->tis_cap > 0 && strcmp(config->old_logprobs, "trainer") != 0) {
+        return error_set(error, "--tis_cap %g: compares the trainer's log-probabilities with the sampler's: needs --old_logprobs trainer", (double)config->tis_cap);
+    }
+    for (int i = 0; i < config->stage_count; i++) {
+        if (config->overlong_buffer > config->stages[i].context) {
+            return error_set(error, "--overlong_buffer %d: is longer than the context of stage %d, %d", config->overlong_buffer, i + 1, config->stages[i].context);
+        }
+    }
     char logger[64];
     for (const char *cursor = config->logger; list_next(&cursor, logger);) {
         if (!list_contains("console,file,jsonl,tensorboard,wandb,report", logger)) {
@@ -261,10 +286,18 @@ static inline bool config_check(Config *config, Error *error) {
     }
     return true;
 }
+// --loss: the defaults of the objective it names. The mean of a surrogate of sequences is one of sequences, whoever asks for it.
+static inline void config_apply_loss(Config *config) {
+    for (size_t i = 0; i < sizeof(named_losses) / sizeof(named_losses[0]); i++) {
+        if (!strcmp(named_losses[i][0], config->loss)) { options_set_default(config, &grpo_option_set, named_losses[i][1], named_losses[i][2]); }
+    }
+    if (!strcmp(config->surrogate, "gspo")) { options_set_default(config, &grpo_option_set, "aggregate", "seq-mean-token-mean"); }
+}
 static inline Config config_from_args(int argc, char **argv) {
     Config config = {0};
     Error error;
     options_from_args(&config, &grpo_option_set, argc, argv);
+    config_apply_loss(&config);
     if (!config_check(&config, &error)) { fatal("%s", error.text); }
     return config;
 }

@@ -47,22 +47,45 @@ static inline const char *exchange_read(Samples *samples, const char *at) { // r
     s->verdict = (Verdict){header.reward > 0, exchange_reason(at + header.text + header.answer, header.reason), header.gave_up};
     return at + header.text + header.answer + header.reason;
 }
-// owned[i]: whether this rank answered sample i. `memory` is kept from call to call.
-static inline void samples_exchange(Samples *samples, const bool *owned, Buffer *memory) {
+// Everyone's `own`, one rank's behind the other's, in `memory`, which is kept from call to call.
+static inline void exchange_all(Buffer *memory, Buffer *own) {
     size_t starts[MAX_RANKS + 1] = {0};
     double sizes[MAX_RANKS] = {0};
+    sizes[ranks_mine()] = (double)own->size;
+    ranks_sum(sizes, ranks_count());
+    for (int r = 0; r < ranks_count(); r++) { starts[r + 1] = starts[r] + (size_t)sizes[r]; }
+    buffer_clear(memory);
+    buffer_reserve(memory, starts[ranks_count()]);
+    memory->size = starts[ranks_count()];
+    if (own->size) { memcpy(memory->data + starts[ranks_mine()], own->data, own->size); }
+    buffer_free(own);
+    ranks_gather(memory->data, starts, -1);
+}
+// owned[i]: whether this rank answered sample i.
+static inline void samples_exchange(Samples *samples, const bool *owned, Buffer *memory) {
     Buffer own = {0};
     if (ranks_count() == 1) { return; }
     for (int i = 0; i < samples->count; i++) {
         if (owned[i]) { exchange_write(&own, &samples->list[i], i); }
     }
-    sizes[ranks_mine()] = (double)own.size;
-    ranks_sum(sizes, ranks_count());
-    for (int r = 0; r < ranks_count(); r++) { starts[r + 1] = starts[r] + (size_t)sizes[r]; }
-    buffer_clear(memory);
-    buffer_reserve(memory, starts[ranks_count()]);
-    if (own.size) { memcpy(memory->data + starts[ranks_mine()], own.data, own.size); }
-    buffer_free(&own);
-    ranks_gather(memory->data, starts, -1);
-    for (const char *at = memory->data, *end = at + starts[ranks_count()]; at < end;) { at = exchange_read(samples, at); }
+    exchange_all(memory, &own);
+    for (const char *at = memory->data, *end = at + memory->size; at < end;) { at = exchange_read(samples, at); }
+}
+// The log-probabilities in an array `field` of the samples (offsetof(Sample, reference_logprob)) that this rank has found: of scored[0 .. count-1].
+static inline void samples_exchange_logprobs(Samples *samples, size_t field, const int *scored, int count, Buffer *memory) {
+    Buffer own = {0};
+    if (ranks_count() == 1) { return; }
+    for (int k = 0; k < count; k++) {
+        Sample *s = &samples->list[scored[k]];
+        buffer_append(&own, &scored[k], sizeof(int));
+        buffer_append(&own, sample_logprobs(s, field), sizeof(float) * (size_t)s->count);
+    }
+    exchange_all(memory, &own);
+    for (const char *at = memory->data, *end = at + memory->size; at < end;) {
+        int index;
+        memcpy(&index, at, sizeof(int));
+        Sample *s = &samples->list[index];
+        memcpy(sample_logprobs(s, field), at + sizeof(int), sizeof(float) * (size_t)s->count);
+        at += sizeof(int) + sizeof(float) * (size_t)s->count;
+    }
 }

@@ -23,7 +23,7 @@ typedef struct {
     bool *owned;      // (samples) by this rank
     int *queue, fair; // (samples) the order they are begun in; how many this rank may have begun and not ended
     int begun, ended;
-    int64_t queue_at; // of all ranks, when this one last drew
+    int64_t queue_at, queue_end; // of all ranks, when this one last drew; and all there are
     Buffer exchanged;
     double idle_seconds; // that this rank waited for the others' last answers
 } Generator;
@@ -139,7 +139,7 @@ static inline void generator_on_finished(void *context, Sample *sample) {
 // answers near the end, so that the last ones are spread over all ranks. Nobody has more of them open than a fair share.
 static inline int generator_draw(void *context, int **samples, int room, int group_size) {
     Generator *g = (Generator *)context;
-    const int64_t total = g->samples.count, left = total - g->queue_at;
+    const int64_t total = g->queue_end, left = total - g->queue_at;
     const int wanted = ranks_count() == 1 || left > 2 * (int64_t)ranks_count() * group_size ? group_size : 1;
     if (left <= 0 || room < 1 || g->begun - g->ended >= g->fair) { return 0; }
     const int64_t first = ranks_counter_add(wanted), end = first + wanted < total ? first + wanted : total;
@@ -150,36 +150,39 @@ static inline int generator_draw(void *context, int **samples, int room, int gro
     return end > first ? (int)(end - first) : 0;
 }
 
-// Answers to `count` prompts of a set: sampled on the devices, graded on CPU threads meanwhile. False when the program was asked to stop.
+// Answers to `count` prompts of a set, beside those that the samples hold already: sampled on the devices, graded on CPU threads meanwhile.
+// False when the program was asked to stop.
 static inline bool generator_generate(Generator *g, const char *phase, const PromptSet *prompts, const int *indices, int count, int group_size, uint64_t key, const RolloutOptions *how) {
-    assert(count <= g->prompt_capacity);
-    memcpy(g->prompt_index, indices, sizeof(int) * (size_t)count);
+    const int held = g->samples.count / group_size;
+    assert(held + count <= g->prompt_capacity);
+    memcpy(g->prompt_index + held, indices, sizeof(int) * (size_t)count);
     g->grading.prompts = prompts;
     g->grading.prompt_index = g->prompt_index;
-    samples_clear(&g->samples);
     for (int p = 0; p < count; p++) {
         Prompt prompt = prompt_set_get(prompts, indices[p]);
-        samples_add_group(&g->samples, p, prompt.ids, prompt.count, group_size, random_key(key, (uint64_t)indices[p]));
+        samples_add_group(&g->samples, held + p, prompt.ids, prompt.count, group_size, random_key(key, (uint64_t)indices[p]));
     }
     RolloutOptions options = *how;
     options.eos = g->generation.eos, options.eos_count = g->generation.eos_count;
     options.on_finished = generator_on_finished, options.on_progress = generator_on_progress, options.context = g, options.stop = &stop_requested;
     options.draw = generator_draw, options.group_size = group_size;
+    Samples fresh = samples_from(&g->samples, held * group_size);
     g->begun = g->ended = 0;
     g->queue_at = 0;
-    g->fair = (g->samples.count + ranks_count() - 1) / ranks_count();
-    for (int i = 0; i < g->samples.count; i++) { g->queue[i] = i, g->owned[i] = false; }
+    g->queue_end = fresh.count;
+    g->fair = (fresh.count + ranks_count() - 1) / ranks_count();
+    for (int i = 0; i < fresh.count; i++) { g->queue[i] = i, g->owned[i] = false; }
     ranks_counter_reset();
     g->progress = progress_start(stdout, phase, count * group_size, "answers");
-    bool whole = rollout_generate(&g->engine, &g->policy, &g->samples, &options);
-    if (!whole) { ranks_counter_add(g->samples.count); } // the others find the queue empty
+    bool whole = rollout_generate(&g->engine, &g->policy, &fresh, &options);
+    if (!whole) { ranks_counter_add(fresh.count); } // the others find the queue empty
     watch_phase("grade", watch.mine.step);
     grading_wait(&g->grading);
     const double ended = seconds_now();
     whole = !ranks_any(!whole);
     g->idle_seconds = seconds_now() - ended;
     progress_finish(&g->progress);
-    if (whole) { samples_exchange(&g->samples, g->owned, &g->exchanged); }
+    if (whole) { samples_exchange(&fresh, g->owned, &g->exchanged); }
     return whole;
 }
 // A whole set, n answers to each question, as many questions at a time as there is room for. Every answer goes to the file
@@ -198,6 +201,7 @@ static inline bool generator_evaluate(Generator *g, Evaluation *e, const char *n
     for (int first = 0; first < count && whole; first += room) {
         int chunk = count - first < room ? count - first : room;
         for (int i = 0; i < chunk; i++) { indices[i] = first + i; }
+        samples_clear(&g->samples);
         whole = generator_generate(g, phase, prompts, indices, chunk, n, key, how);
         if (whole) {
             evaluation_add(e, &g->samples, context);

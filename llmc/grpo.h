@@ -1,85 +1,101 @@
-// grpo: the loss, on log-probabilities alone; the vocabulary is never seen here. Per response token, with lp the current
-// log-probability, old the sampler's, ref the frozen reference's, A the advantage of its answer, H the entropy:
-//   ratio     = exp(clamp(lp - old, -20, 20))
-//   surrogate = max( -A ratio, -A clip(ratio, 1 - clip_low, 1 + clip_high) )           PPO (Schulman et al. 2017, eq. 7)
-//   kl        = exp(d) - d - 1   with d = clamp(ref - lp, -20, 20), kept in [-10, 10]   k3 (Schulman, "Approximating KL divergence", 2020)
-//   loss      = sum over response tokens of ( surrogate + kl_coef kl - entropy_coef H ) / token_count
-// token_count is the number of response tokens of the whole minibatch, known before the first backward pass: so it does not matter
-// how the minibatch is split into micro-batches. Derivatives are with respect to lp and H; where a clamp or the clip holds, it is zero.
+// grpo: the loss, on log-probabilities alone; the vocabulary is never seen here. Per response token, with lp the current log-probability,
+// old the one at the start of the step, ref the frozen reference's, A the advantage of its answer, H the entropy:
+//   loss = sum over response tokens of ( w surrogate(lp, old, A) + kl_coef kl(lp, ref) - entropy_coef H ) / denominator
+// surrogate: surrogate.h; kl: kl.h; denominator: aggregate.h; w: importance.h, 1 unless --tis_cap. As published (Shao et al. 2024) and by
+// default these are the clipped ratio of PPO and k3; the denominator is the number of response tokens of the whole minibatch.
+// Derivatives are with respect to lp and H.
 #pragma once
 #include <stddef.h>
-#include "llmc/microbatch.h"
+#include "llmc/aggregate.h"
+#include "llmc/importance.h"
+#include "llmc/kl.h"
+#include "llmc/surrogate.h"
 #include "llmc/ranks.h"
-#include "llmc/samples.h"
 
-typedef enum { KL_K1,
-               KL_K2,
-               KL_K3 } KlType;
 typedef struct {
-    double clip_low, clip_high, kl_coef, entropy_coef;
+    Clip clip;
+    double kl_coef, entropy_coef, tis_cap;
     KlType kl_type;
+    SurrogateType surrogate;
+    Aggregate aggregate;
+    double context;      // the constant of seq-mean-token-sum-norm
+    bool microbatch_sum; // each micro-batch is a minibatch of its own, and their losses are summed: what verl did in DeepScaleR's time
 } GrpoOptions;
 
 // Sums over response tokens, added up over micro-batches; metrics divide them.
 typedef struct {
-    double tokens, surrogate, kl, entropy, clipped, old_minus_new; // old_minus_new: sum of old - lp, an estimate of KL(old || new)
-    double difference, largest_difference;                         // |p - p_old| of probabilities: sampler against trainer when nothing was updated between
+    double loss;                                              // the objective: each token's part divided by its denominator
+    double tokens, surrogate, kl, entropy;                    // without coefficients; the surrogate weighted
+    double clipped[CLIPPED_DUAL + 1];                         // tokens by Clipped
+    double ratio, weight;                                     // the surrogate's importance ratio; of importance.h
+    double old_minus_new;                                     // of old - lp, an estimate of KL(old || new)
+    double difference;                                        // |p - p_sampled| of probabilities: sampler against trainer when nothing was updated between
+    double largest_ratio, largest_weight, largest_difference; // the three largest side by side, and the two least: grpo_stats_join
+    double least_ratio, least_weight;
 } GrpoStats;
 
-static inline void grpo_stats_join(GrpoStats *stats) { // of this rank's micro-batches: becomes that of all ranks'
-    ranks_sum(&stats->tokens, (int)(offsetof(GrpoStats, largest_difference) / sizeof(double)));
-    ranks_largest(&stats->largest_difference, 1);
+// Of this rank's micro-batches: becomes that of all ranks'.
+static inline void grpo_stats_join(GrpoStats *s) {
+    double least[] = {-s->least_ratio, -s->least_weight};
+    if (s->tokens == 0) { s->largest_ratio = s->largest_weight = least[0] = least[1] = -INFINITY; } // nothing of ours is an extreme
+    ranks_sum(&s->loss, (int)(offsetof(GrpoStats, largest_ratio) / sizeof(double)));
+    ranks_largest(&s->largest_ratio, 3);
+    ranks_largest(least, 2);
+    s->least_ratio = -least[0], s->least_weight = -least[1];
+    if (s->tokens == 0) { s->largest_ratio = s->least_ratio = s->largest_weight = s->least_weight = 0; }
 }
+// Whether an answer with no advantage has no gradient either.
+static inline bool grpo_is_silent_without_advantage(const GrpoOptions *o) { return o->kl_coef == 0 && o->entropy_coef == 0 && !o->microbatch_sum; }
 
-static inline double grpo_clamp(double x, double low, double high) { return x < low ? low : x > high ? high
-                                                                                                     : x; }
+static inline int grpo_first_row(const Microbatch *batch, int s, const Sample *sample) { return batch->starts[s] + sample->prompt_count - 1; } // predicts response token 0
 
-// The clipped surrogate of one token; *dlogprob its derivative by lp; *clipped whether the clip decided.
-static inline double grpo_surrogate(double *dlogprob, bool *clipped, double logprob, double old, double advantage, const GrpoOptions *o) {
-    const double ratio = exp(grpo_clamp(logprob - old, -20, 20));
-    const double as_is = -advantage * ratio, held = -advantage * grpo_clamp(ratio, 1 - o->clip_low, 1 + o->clip_high);
-    *clipped = held > as_is;
-    *dlogprob = *clipped || fabs(logprob - old) > 20 ? 0 : as_is;
-    return *clipped ? held : as_is;
-}
-// The KL estimate of one token and its derivative by lp.
-static inline double grpo_kl(double *dlogprob, double logprob, double reference, KlType type) {
-    const double difference = logprob - reference;
-    if (type == KL_K1) {
-        *dlogprob = 1;
-        return difference;
+// The mean of lp - old over each whole answer of a micro-batch, for surrogates of sequences: needed before any token's derivative.
+static inline void grpo_sequence_ratios(Samples *samples, const Microbatch *batch, const float *logprob) {
+    for (int s = 0; s < batch->sequences; s++) {
+        Sample *sample = &samples->list[batch->samples[s]];
+        const float *now = logprob + grpo_first_row(batch, s, sample);
+        double sum = 0;
+        for (int t = 0; t < sample->count; t++) { sum += (double)now[t] - (double)sample->old_logprob[t]; }
+        sample->mean_log_ratio = sum / sample->count;
     }
-    if (type == KL_K2) {
-        *dlogprob = difference;
-        return difference * difference / 2;
-    }
-    const double d = grpo_clamp(-difference, -20, 20), value = exp(d) - d - 1;
-    *dlogprob = value > 10 ? 0 : 1 - exp(d); // beyond the inner clamp the value is beyond 10 too
-    return value > 10 ? 10 : value;
 }
 
+static inline void grpo_note(double *sum, double *largest, double *least, double value, bool first) {
+    *sum += value;
+    *largest = first || value > *largest ? value : *largest;
+    *least = first || value < *least ? value : *least;
+}
 // The loss of `count` rows of a micro-batch from `begin` on (at most as many as there are): derivatives per row (zero on prompt rows) into
-// dlogprob and dentropy, sums into stats. All arrays are of the whole micro-batch.
+// dlogprob and dentropy, sums into stats. All arrays are of the whole micro-batch; minibatch counts what it is part of.
 static inline void grpo_loss(float *dlogprob, float *dentropy, GrpoStats *stats, const Microbatch *batch, int begin, int count, const Samples *samples,
-                             const float *logprob, const float *entropy, double token_count, const GrpoOptions *o) {
+                             const float *logprob, const float *entropy, const LossCounts *minibatch, const GrpoOptions *o) {
     const int end = batch->rows - begin < count ? batch->rows : begin + count;
+    Surrogate *surrogate = surrogates[o->surrogate];
+    KlEstimator *estimate = kl_estimators[o->kl_type];
+    const bool of_sequence = surrogate_is_of_sequence(o->surrogate);
+    const LossCounts counts = o->microbatch_sum ? loss_counts_of_microbatch(batch, samples) : *minibatch;
     memset(dlogprob + begin, 0, sizeof(float) * (size_t)(end - begin));
     memset(dentropy + begin, 0, sizeof(float) * (size_t)(end - begin));
     for (int s = 0; s < batch->sequences; s++) {
         const Sample *sample = &samples->list[batch->samples[s]];
-        const int first = batch->starts[s] + sample->prompt_count - 1; // the row that predicts response token 0
+        const double denominator = aggregate_denominator(o->aggregate, &counts, sample->count, o->context);
+        const int first = grpo_first_row(batch, s, sample);
         for (int t = first < begin ? begin - first : 0; t < sample->count && first + t < end; t++) {
             const int row = first + t;
-            const double old = (double)sample->logprob[t];
-            double by_surrogate, by_kl = 0, kl = 0, difference;
-            bool clipped;
-            stats->surrogate += grpo_surrogate(&by_surrogate, &clipped, (double)logprob[row], old, (double)sample->advantage, o);
-            if (o->kl_coef != 0) { kl = grpo_kl(&by_kl, (double)logprob[row], (double)sample->reference_logprob[t], o->kl_type); }
-            dlogprob[row] = (float)((by_surrogate + o->kl_coef * by_kl) / token_count);
-            dentropy[row] = (float)(-o->entropy_coef / token_count);
-            difference = fabs(exp((double)logprob[row]) - exp(old));
-            stats->tokens += 1, stats->kl += kl, stats->entropy += (double)entropy[row], stats->clipped += clipped;
-            stats->old_minus_new += old - (double)logprob[row], stats->difference += difference;
+            const double lp = (double)logprob[row], old = (double)sample->old_logprob[t], sampled = (double)sample->logprob[t], H = (double)entropy[row];
+            const double weight = importance_weight(old, sampled, o->tis_cap), difference = fabs(exp(lp) - exp(sampled));
+            TokenSurrogate part = surrogate(lp, of_sequence ? sample->mean_log_ratio : lp - old, (double)sample->advantage, &o->clip);
+            TokenKl kl = {0, 0};
+            if (o->tis_cap > 0) { part.value *= weight, part.dlogprob *= weight; }
+            if (o->kl_coef != 0) { kl = estimate(lp, (double)sample->reference_logprob[t]); }
+            dlogprob[row] = (float)((part.dlogprob + o->kl_coef * kl.dlogprob) / denominator);
+            dentropy[row] = (float)(-o->entropy_coef / denominator);
+
+            stats->loss += (part.value + o->kl_coef * kl.value - o->entropy_coef * H) / denominator;
+            grpo_note(&stats->ratio, &stats->largest_ratio, &stats->least_ratio, part.ratio, stats->tokens == 0);
+            grpo_note(&stats->weight, &stats->largest_weight, &stats->least_weight, weight, stats->tokens == 0);
+            stats->tokens += 1, stats->surrogate += part.value, stats->kl += kl.value, stats->entropy += H, stats->clipped[part.clipped] += 1;
+            stats->old_minus_new += old - lp, stats->difference += difference;
             stats->largest_difference = difference > stats->largest_difference ? difference : stats->largest_difference;
         }
     }

@@ -33,9 +33,19 @@ typedef struct {
 
 // Another program's key. With an option it sets that option ("clip_low clip_high" sets two), its values translated by `values`, pairs
 // "from=to". Without an option its meaning is fixed here, and `values` are the ones that agree; without those it is ignored, and said so.
+// values "?ONLY:ON:OFF" make it a switch: it says of the option that other words set whether it is wanted, wherever it stands among them.
+// False gives the option the value OFF (where it is ONLY, if that is anything), True leaves it, but for a 0, which becomes ON.
 typedef struct {
     const char *key, *option, *values, *hint;
 } OptionAlias;
+enum { MAX_SWITCHES = 16 };
+typedef struct {
+    struct {
+        const OptionAlias *alias;
+        bool on;
+    } list[MAX_SWITCHES];
+    int count;
+} OptionSwitches; // met on a command line, to be thrown when all of it has been read
 
 typedef struct {
     const char *program, *summary;
@@ -226,7 +236,41 @@ static inline bool option_translate(const char *pairs, char *value) {
     }
     return false;
 }
-static inline bool option_set_alias(void *config, const OptionSet *set, char *word, Buffer *ignored, Error *error) {
+static inline bool option_is_one_of(const char *words, const char *value) {
+    char found[64];
+    snprintf(found, sizeof(found), " %.60s ", value);
+    return strstr(words, found) != NULL;
+}
+static inline bool option_note_switch(OptionSwitches *switches, const OptionAlias *alias, const char *value, Error *error) {
+    const bool on = option_is_one_of(" True true 1 token ", value);
+    if (!on && !option_is_one_of(" False false 0 null None ", value)) { return error_set(error, "%s=%.200s is not available: only True, False%s%s", alias->key, value, alias->hint ? "; " : "", alias->hint ? alias->hint : ""); }
+    assert(switches->count < MAX_SWITCHES);
+    switches->list[switches->count].alias = alias;
+    switches->list[switches->count++].on = on;
+    return true;
+}
+static inline bool options_throw_switches(void *config, const OptionSet *set, const OptionSwitches *switches, Error *error) {
+    bool ok = true;
+    for (int i = 0; i < switches->count && ok; i++) {
+        const OptionAlias *alias = switches->list[i].alias;
+        const Option *option = option_find(set, alias->option, strlen(alias->option));
+        const char *only = alias->values + 1, *on = strchr(only, ':') + 1, *off = strchr(on, ':') + 1;
+        const int only_length = (int)(on - only) - 1;
+        Buffer now = {0};
+        char on_value[32];
+        option_text(&now, config, option);
+        snprintf(on_value, sizeof(on_value), "%.*s", (int)(off - on) - 1, on);
+        const bool becomes_on = switches->list[i].on && !strcmp(now.data, "0");
+        const bool becomes_off = !switches->list[i].on && (only_length == 0 || (strlen(now.data) == (size_t)only_length && !strncmp(now.data, only, (size_t)only_length)));
+        if (becomes_on || becomes_off) {
+            ok = option_set(config, option, becomes_on ? on_value : off, alias->key, error);
+            *((bool *)config + option->given) = true;
+        }
+        buffer_free(&now);
+    }
+    return ok;
+}
+static inline bool option_set_alias(void *config, const OptionSet *set, char *word, OptionSwitches *switches, Buffer *ignored, Error *error) {
     char *key = word + strspn(word, "+"), *value = strchr(key, '=') + 1;
     const OptionAlias *alias = NULL;
     for (int i = 0; i < set->alias_count && !alias; i++) {
@@ -237,6 +281,7 @@ static inline bool option_set_alias(void *config, const OptionSet *set, char *wo
     if (!alias || key - word > 2) { return option_unknown(set, key, error); }
     if (!*value) { return error_set(error, "%s= has no value", key); }
     option_unbracket(value);
+    if (alias->values && *alias->values == '?') { return option_note_switch(switches, alias, value, error); }
     bool known = alias->values && option_translate(alias->values, value);
     if (!alias->option && alias->values) {
         if (known) { return true; }
@@ -272,13 +317,14 @@ static inline void options_default(void *config, const OptionSet *set) {
 // `config` is filled with the defaults, then with what argv says. Words of argv may be edited in place and are pointed at.
 // `ignored` collects the keys that are understood and have no meaning here.
 static inline OptionsOutcome options_parse(void *config, const OptionSet *set, int argc, char **argv, Buffer *ignored, Error *error) {
+    OptionSwitches switches = {.count = 0};
     options_default(config, set);
     for (int i = 1; i < argc; i++) {
         char *word = argv[i], *equals = strchr(word, '=');
         if (!strcmp(word, "--help") || !strcmp(word, "-h")) { return OPTIONS_HELP; }
         if (!strcmp(word, "--version")) { return OPTIONS_VERSION; }
         if (word[0] != '-' && equals) {
-            if (!option_set_alias(config, set, word, ignored, error)) { return OPTIONS_WRONG; }
+            if (!option_set_alias(config, set, word, &switches, ignored, error)) { return OPTIONS_WRONG; }
             continue;
         }
         bool is_long = !strncmp(word, "--", 2);
@@ -303,7 +349,7 @@ static inline OptionsOutcome options_parse(void *config, const OptionSet *set, i
         if (!option_set(config, option, value, shown, error)) { return OPTIONS_WRONG; }
         *((bool *)config + option->given) = true;
     }
-    return OPTIONS_RUN;
+    return options_throw_switches(config, set, &switches, error) ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 // A default that depends on something else (the miniature's): takes effect unless the user said otherwise.
 static inline void options_set_default(void *config, const OptionSet *set, const char *name, const char *value) {
@@ -321,7 +367,7 @@ static inline void options_help(FILE *out, const OptionSet *set) {
     for (int i = 0; i < set->option_count; i++) {
         const Option *option = &set->options[i];
         if (strcmp(group, option->group) != 0) { fprintf(out, "\n%s\n", group = option->group); }
-        char left[96];
+        char left[192];
         snprintf(left, sizeof(left), "%s%s%s --%s %s", *option->letter ? "-" : "  ", option->letter, *option->letter ? "," : " ", option->name,
                  option->type == OPTION_text && *option->allowed ? option->allowed : kinds[option->type]);
         fprintf(out, "  %-40s %s%s%s%s\n", left, option->help, *option->value ? " (default " : "", option->value, *option->value ? ")" : "");

@@ -5,9 +5,11 @@
 #include "llmc/batch.h"
 #include "llmc/checkpoint.h"
 #include "llmc/dataset.h"
+#include "llmc/dynamic_sampling.h"
 #include "llmc/generator.h"
-#include "llmc/grpo.h"
 #include "llmc/loggers.h"
+#include "llmc/loss_options.h"
+#include "llmc/shaping.h"
 
 enum { MAX_EVAL_SETS = 16 };
 typedef struct {
@@ -25,8 +27,10 @@ typedef struct {
     Microbatch microbatch;
     float *dlogprob, *dentropy; // (tokens_per_microbatch) on the host
     AdamW adamw;
+    AdvantageEstimator *advantage;
     GrpoOptions loss;
     TrainState state;
+    SamplingStats sampling; // of the running step
     int total_steps;
     Loggers loggers;
     int skipped_in_row; // updates, because their gradient was not finite
@@ -198,8 +202,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     Error error;
     char config_path[1024];
     snprintf(config_path, sizeof(config_path), "%.1000s/config.json", config->run_dir);
-    *t = (Trainer){.config = config, .loss = {config->clip_low, config->clip_high, config->kl_coef, config->entropy_coef, !strcmp(config->kl_type, "k1") ? KL_K1 : !strcmp(config->kl_type, "k2") ? KL_K2
-                                                                                                                                                                                                  : KL_K3}};
+    *t = (Trainer){.config = config, .advantage = advantage_estimators[NAME_INDEX(advantage_names, config->advantage)], .loss = loss_options(config)};
     t->adamw = (AdamW){.beta1 = config->adam_beta1, .beta2 = config->adam_beta2, .eps = config->adam_eps, .weight_decay = config->weight_decay, .grad_clip = config->grad_clip > 0 ? config->grad_clip : INFINITY};
     if (config->threads) { omp_set_num_threads(config->threads); }
     if (!config->plan) {

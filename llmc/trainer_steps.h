@@ -1,5 +1,6 @@
 // trainer_steps: what train_grpo.cu's loop calls by name: begin a stage, sample, the reference's log-probabilities, evaluate, report, save.
 #pragma once
+#include "llmc/trainer_losses.h"
 #include "llmc/trainer_summary.h"
 
 static inline bool trainer_stopped(void) { return ranks_any(stop_requested != 0); } // a signal to one rank is one to all
@@ -28,32 +29,35 @@ static inline void trainer_begin_stage(Trainer *t) {
 
 // ---- 1. sample
 
+// Answers to the step's prompts; with --dynamic_sampling in rounds, until prompts_per_step groups have a signal or the rounds are used up.
 static inline bool trainer_sample(Trainer *t) {
     const Config *c = t->config;
-    const TrainState *state = &t->state;
-    RolloutOptions how = {.temperature = c->temperature, .top_p = 1, .max_new_tokens = c->stages[state->stage].context};
-    int64_t position = state->data_position; // of a step that is cut short nothing counts
+    const RolloutOptions how = {.temperature = c->temperature, .top_p = 1, .max_new_tokens = c->stages[t->state.stage].context};
+    const uint64_t step_key = random_key(random_key((uint64_t)c->seed, 3), (uint64_t)t->state.step);
+    int64_t position = t->state.data_position; // of a step that is cut short nothing counts
+    int kept = 0;
     t->step_started = seconds_now();
-    watch_phase("generate", state->step + 1);
-    bool whole = generator_generate(&t->g, "rollout", t->dataset.prompts, dataset_draw(&t->dataset, &position, c->prompts_per_step), c->prompts_per_step, c->group_size,
-                                    random_key(random_key((uint64_t)c->seed, 3), (uint64_t)state->step), &how);
-    if (whole) { t->state.data_position = position; }
+    watch_phase("generate", t->state.step + 1);
+    t->sampling = (SamplingStats){.rounds = 0};
+    samples_clear(&t->g.samples);
+    do {
+        const uint64_t key = t->sampling.rounds ? random_key(step_key, ~(uint64_t)t->sampling.rounds) : step_key; // a prompt that comes twice is not answered alike
+        const int *prompts = dataset_draw(&t->dataset, &position, c->prompts_per_step - kept);
+        if (!generator_generate(&t->g, "rollout", t->dataset.prompts, prompts, c->prompts_per_step - kept, c->group_size, key, &how)) { return false; }
+        kept = sampling_keep_groups(&t->g.samples, t->g.prompt_index, kept, c->group_size, c->dynamic_sampling > 0, &t->sampling);
+        t->sampling.rounds++;
+        t->sampling.decoded_tokens += (double)t->g.engine.decoded_tokens;
+        t->sampling.preemptions += t->g.engine.preemptions;
+        t->sampling.idle_seconds += t->g.idle_seconds;
+    } while (kept < c->prompts_per_step && t->sampling.rounds < c->dynamic_sampling);
+    t->state.data_position = position;
     t->phase_started = seconds_now();
-    watch_phase("learn", state->step + 1);
-    return whole;
+    watch_phase("learn", t->state.step + 1);
+    return true;
 }
 
 // ---- 3. learn
 
-static inline void trainer_reference_logprobs(Trainer *t) { // of the micro-batch, into its samples
-    watch_worked();
-    if (!t->g.policy.reference) { return; }
-    policy_forward(&t->g.policy, t->g.policy.reference, &t->microbatch, t->config->temperature);
-    for (int s = 0; s < t->microbatch.sequences; s++) {
-        Sample *sample = &t->g.samples.list[t->microbatch.samples[s]];
-        memcpy(sample->reference_logprob, t->g.policy.host_logprob + t->microbatch.starts[s] + sample->prompt_count - 1, sizeof(float) * (size_t)sample->count);
-    }
-}
 static inline float trainer_learning_rate(const Trainer *t) { // constant, after a linear warm-up
     const float into = (float)(t->state.step - t->state.warmup_start + 1), warmup = (float)t->config->warmup_steps;
     return t->config->learning_rate * (into < warmup ? into / warmup : 1);
@@ -104,11 +108,11 @@ static inline void metric_three(MetricSet *set, const char *name, const double *
 static inline void trainer_measure_samples(const Trainer *t, MetricSet *set, int group_size) {
     const Samples *samples = &t->g.samples;
     const int count = samples->count;
-    double *values = (double *)host_alloc(sizeof(double) * (size_t)count * 4), cut = 0, gave_up = 0, none = 0, all = 0;
-    double *reward = values, *advantage = values + count, *length = values + 2 * count, *prompt = values + 3 * count;
+    double *values = (double *)host_alloc(sizeof(double) * ((size_t)count * 5 + 1)), cut = 0, gave_up = 0, none = 0, all = 0;
+    double *reward = values, *advantage = values + count, *length = values + 2 * count, *prompt = values + 3 * count, *rewards = values + 4 * count;
     for (int i = 0; i < count; i++) {
         const Sample *s = &samples->list[i];
-        reward[i] = (double)s->reward, advantage[i] = (double)s->advantage, length[i] = s->count, prompt[i] = s->prompt_count;
+        reward[i] = (double)s->reward, rewards[i] = sample_return(s), advantage[i] = (double)s->advantage, length[i] = s->count, prompt[i] = s->prompt_count;
         cut += !s->finished, gave_up += s->verdict.gave_up;
     }
     for (int first = 0; first < count; first += group_size) {
@@ -117,14 +121,14 @@ static inline void trainer_measure_samples(const Trainer *t, MetricSet *set, int
         none += right == 0, all += right == group_size;
     }
     metric_three(set, "critic/score", reward, count);
-    metric_three(set, "critic/rewards", reward, count);
+    metric_three(set, "critic/rewards", rewards, count);
     metric_three(set, "critic/advantages", advantage, count);
     metric_three(set, "response_length", length, count);
     metric_three(set, "prompt_length", prompt, count);
     metric_set(set, METRIC_CUT, cut / count);
     metric_set(set, METRIC_LIMIT, t->config->stages[t->state.stage].context);
-    metric_set(set, "batch/solve_none", none);
-    metric_set(set, "batch/solve_all", all);
+    metric_set(set, "batch/solve_none", none + t->sampling.none);
+    metric_set(set, "batch/solve_all", all + t->sampling.all);
     metric_set(set, "reward/gave_up", gave_up / count);
     free(values);
 }
@@ -132,10 +136,8 @@ static inline void trainer_measure_samples(const Trainer *t, MetricSet *set, int
 static inline void trainer_measure_update(const Trainer *t, MetricSet *set, const GrpoStats *stats, const GrpoStats *fresh, const UpdateStats *updates) {
     const double tokens = stats->tokens > 0 ? stats->tokens : 1, fresh_tokens = fresh->tokens > 0 ? fresh->tokens : 1;
     metric_set(set, "actor/pg_loss", stats->surrogate / tokens);
-    if (t->g.policy.reference) { metric_set(set, METRIC_KL, stats->kl / tokens); }
-    metric_set(set, "actor/kl_coef", (double)t->config->kl_coef);
     metric_set(set, METRIC_ENTROPY, stats->entropy / tokens);
-    metric_set(set, METRIC_CLIP, stats->clipped / tokens);
+    trainer_measure_losses(t, set, stats, updates);
     metric_set(set, "actor/ppo_kl", stats->old_minus_new / tokens);
     metric_set(set, METRIC_GRAD_NORM, updates->count ? updates->norm_sum / updates->count : 0);
     metric_set(set, METRIC_LEARNING_RATE, (double)t->adamw.learning_rate);
@@ -145,7 +147,7 @@ static inline void trainer_measure_update(const Trainer *t, MetricSet *set, cons
 }
 static inline void trainer_measure_time(const Trainer *t, MetricSet *set) {
     const double now = seconds_now(), step = now - t->step_started, sampling = t->phase_started - t->step_started;
-    double tokens = 0, of_ranks[] = {(double)t->g.engine.decoded_tokens, (double)t->g.engine.preemptions, t->g.idle_seconds};
+    double tokens = 0, of_ranks[] = {t->sampling.decoded_tokens, (double)t->sampling.preemptions, t->sampling.idle_seconds};
     ranks_sum(of_ranks, 3);
     for (int i = 0; i < t->g.samples.count; i++) { tokens += t->g.samples.list[i].prompt_count + t->g.samples.list[i].count; }
     metric_set(set, "timing_s/gen", sampling);

@@ -7,6 +7,13 @@
     { key, NULL, values, hint }
 #define VERL_IGNORED(key) \
     { key, NULL, NULL, NULL }
+#define VERL_SWITCH(key, option, only, on, off, hint) \
+    { key, option, "?" only ":" on ":" off, hint }
+#define VERL_OVERLONG(prefix)                                             \
+    VERL_SWITCH(prefix "enable", "overlong_buffer", "", "-1", "0", NULL), \
+        {prefix "len", "overlong_buffer", NULL, NULL},                    \
+        {prefix "penalty_factor", "overlong_penalty", NULL, NULL},        \
+        VERL_IGNORED(prefix "log")
 #define VERL_ACTOR   "actor_rollout_ref.actor."
 #define VERL_ROLLOUT "actor_rollout_ref.rollout."
 #define VERL_REF     "actor_rollout_ref.ref."
@@ -42,12 +49,15 @@ static const OptionAlias verl_keys[] = {
     {VERL_ACTOR "clip_ratio", "clip_low clip_high", NULL, NULL},
     {VERL_ACTOR "clip_ratio_low", "clip_low", NULL, NULL},
     {VERL_ACTOR "clip_ratio_high", "clip_high", NULL, NULL},
+    {VERL_ACTOR "clip_ratio_c", "dual_clip", NULL, NULL},
+    {VERL_ACTOR "policy_loss.loss_mode", "surrogate", "vanilla=ppo", NULL},
+    {VERL_ACTOR "tis_imp_ratio_cap", "tis_cap", "-1=0", NULL},
     {VERL_ACTOR "kl_loss_coef", "kl_coef", NULL, NULL},
     {VERL_ACTOR "kl_loss_type", "kl_type", "low_var_kl=k3 kl=k1 mse=k2", NULL},
     {VERL_ACTOR "entropy_coeff", "entropy_coef", NULL, NULL},
     {VERL_ACTOR "grad_clip", "grad_clip", NULL, NULL},
     {VERL_ACTOR "loss_agg_mode", "aggregate", NULL, NULL},
-    VERL_ONLY(VERL_ACTOR "use_kl_loss", VERL_YES, "without the KL term: --kl_coef 0"),
+    VERL_SWITCH(VERL_ACTOR "use_kl_loss", "kl_coef", "", "0", "0", NULL),
     VERL_ONLY(VERL_ACTOR "ppo_epochs", "1", NULL),
     VERL_ONLY(VERL_ACTOR "shuffle", VERL_NO, NULL),
     VERL_IGNORED(VERL_ACTOR "strategy"),
@@ -74,6 +84,7 @@ static const OptionAlias verl_keys[] = {
     VERL_ONLY(VERL_ROLLOUT "val_kwargs.top_k", "-1 0", NULL),
     VERL_ONLY(VERL_ROLLOUT "val_kwargs.do_sample", VERL_YES, "greedy: --eval_temperature 0"),
     VERL_ONLY(VERL_ROLLOUT "do_sample", VERL_YES, NULL),
+    VERL_IGNORED(VERL_ROLLOUT "calculate_log_probs"),
     VERL_IGNORED(VERL_ROLLOUT "name"),
     VERL_IGNORED(VERL_ROLLOUT "dtype"),
     VERL_IGNORED(VERL_ROLLOUT "gpu_memory_utilization"),
@@ -94,9 +105,16 @@ static const OptionAlias verl_keys[] = {
     VERL_IGNORED(VERL_REF "log_prob_max_token_len_per_gpu"),
     VERL_IGNORED(VERL_REF "ulysses_sequence_parallel_size"),
 
-    VERL_ONLY("algorithm.adv_estimator", "grpo", NULL),
-    VERL_ONLY("algorithm.use_kl_in_reward", VERL_NO, "the KL term is part of the loss"),
-    VERL_ONLY("algorithm.norm_adv_by_std_in_grpo", VERL_YES, NULL),
+    {"algorithm.adv_estimator", "advantage", "reinforce_plus_plus=reinforce++ reinforce_plus_plus_baseline=reinforce++_baseline", NULL},
+    VERL_ONLY("algorithm.use_kl_in_reward", VERL_NO, "instead of it, use_kl_loss and algorithm.kl_ctrl: --kl_in reward --kl_coef X"),
+    VERL_SWITCH("algorithm.norm_adv_by_std_in_grpo", "advantage", "grpo", "", "dr_grpo", NULL),
+    VERL_SWITCH("algorithm.filter_groups.enable", "dynamic_sampling", "", "10", "0", NULL),
+    {"algorithm.filter_groups.max_num_gen_batches", "dynamic_sampling", NULL, NULL},
+    VERL_ONLY("algorithm.filter_groups.metric", "acc score", "groups are dropped by the grader's rewards"),
+    VERL_SWITCH("algorithm.rollout_correction.rollout_is", "tis_cap", "", "2", "0", "token, as --tis_cap"),
+    {"algorithm.rollout_correction.rollout_is_threshold", "tis_cap", NULL, NULL},
+    VERL_ONLY("algorithm.rollout_correction.rollout_rs", "null None", NULL),
+    VERL_ONLY("algorithm.rollout_correction.bypass_mode", VERL_NO, "--old_logprobs sampler"),
     VERL_IGNORED("algorithm.kl_ctrl.kl_coef"),
     VERL_IGNORED("algorithm.kl_ctrl.type"),
     VERL_IGNORED("algorithm.kl_penalty"),
@@ -104,6 +122,10 @@ static const OptionAlias verl_keys[] = {
     VERL_IGNORED("algorithm.lam"),
     VERL_ONLY("reward_model.enable", VERL_NO, NULL),
     VERL_IGNORED("reward_model.reward_manager"),
+    VERL_IGNORED("reward_model.reward_kwargs.max_resp_len"),
+    VERL_OVERLONG("reward_model.overlong_buffer."),
+    VERL_OVERLONG("reward_model.reward_kwargs.overlong_buffer_cfg."),
+    VERL_OVERLONG("reward.reward_kwargs.overlong_buffer_cfg."),
 
     {"trainer.project_name", "project", NULL, NULL},
     {"trainer.experiment_name", "experiment", NULL, NULL},

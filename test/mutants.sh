@@ -18,37 +18,98 @@ passes() { nice timeout 60 "build/mutant/test/$1" >run.log 2>&1; }
 
 list() {
     cat <<'END'
-llmc/grpo.h test_grpo s/exp(grpo_clamp(logprob - old, -20, 20))/exp(logprob - old)/
-llmc/grpo.h test_grpo s/exp(grpo_clamp(logprob - old, -20, 20))/exp(grpo_clamp(old - logprob, -20, 20))/
-llmc/grpo.h test_grpo s/1 - o->clip_low, 1 + o->clip_high/1 - o->clip_high, 1 + o->clip_low/
-llmc/grpo.h test_grpo s/held > as_is;/held < as_is;/
-llmc/grpo.h test_grpo s/\*clipped || fabs(logprob - old) > 20 ? 0/*clipped ? 0/
-llmc/grpo.h test_grpo s/return \*clipped ? held : as_is/return as_is/
-llmc/grpo.h test_grpo s/const double difference = logprob - reference;/const double difference = reference - logprob;/
-llmc/grpo.h test_grpo s/difference \* difference \/ 2/difference * difference/
-llmc/grpo.h test_grpo s/value > 10 || fabs(difference) > 20 ? 0 : 1 - exp(d)/1 - exp(d)/
-llmc/grpo.h test_grpo s/return value > 10 ? 10 : value/return value/
-llmc/grpo.h test_grpo s/exp(d) - d - 1;/exp(d) - d;/
-llmc/grpo.h test_grpo s/\*dlogprob = 1;/*dlogprob = 0;/
-llmc/grpo.h test_grpo s/(by_surrogate + o->kl_coef \* by_kl) \/ token_count/(by_surrogate + o->kl_coef * by_kl) \/ batch->rows/
-llmc/grpo.h test_grpo s/by_surrogate + o->kl_coef \* by_kl/by_surrogate - o->kl_coef * by_kl/
+llmc/common.h test_losses s/above > high ? high/above < high ? high/
+llmc/common.h test_losses s/x < low ? low : x/x > low ? low : x/
+llmc/surrogate.h test_grpo,test_losses s/exp(clamp(log_ratio, -20, 20)), fabs(log_ratio) <= 20, advantage/exp(log_ratio), true, advantage/
+llmc/surrogate.h test_grpo s/fabs(log_ratio) <= 20/true/
+llmc/surrogate.h test_losses s/exp(clamp(log_ratio, -INFINITY, 10)), log_ratio <= 10/exp(log_ratio), true/
+llmc/surrogate.h test_losses s/log_ratio <= 10, advantage/true, advantage/
+llmc/surrogate.h test_losses s/1 - clip->low, 1 + clip->high), most/1 - clip->high, 1 + clip->low), most/
+llmc/surrogate.h test_losses s/if (held > as_is)/if (held < as_is)/
+llmc/surrogate.h test_losses s/(TokenSurrogate){held, 0, ratio/(TokenSurrogate){as_is, 0, ratio/
+llmc/surrogate.h test_losses s/advantage < 0 ? CLIPPED_LOW : CLIPPED_HIGH/CLIPPED_LOW/
+llmc/surrogate.h test_losses s/advantage < 0 \&\& as_is > most/as_is > most/
+llmc/surrogate.h test_losses s/(TokenSurrogate){most, 0, ratio/(TokenSurrogate){most, as_is, ratio/
+llmc/surrogate.h test_losses s/(TokenSurrogate){most, 0, ratio/(TokenSurrogate){as_is, 0, ratio/
+llmc/surrogate.h test_losses s/{-weight \* advantage \* logprob, -weight \* advantage,/{-weight * advantage * logprob, -weight * advantage * (1 + logprob),/
+llmc/surrogate.h test_losses s/weight = clamp(ratio, 1 - clip->low, 1 + clip->high)/weight = clamp(ratio, 1 - clip->high, 1 + clip->low)/
+llmc/surrogate.h test_losses s/weight > ratio ? CLIPPED_LOW/weight < ratio ? CLIPPED_LOW/
+llmc/surrogate.h test_losses s/{-advantage \* logprob, -advantage,/{-advantage * logprob, -advantage * logprob,/
+llmc/surrogate.h test_losses s/return type == SURROGATE_GSPO/return type == SURROGATE_CISPO/
+llmc/kl.h test_grpo,test_losses s/(TokenKl){logprob - reference, 1}/(TokenKl){reference - logprob, 1}/
+llmc/kl.h test_grpo s/(TokenKl){logprob - reference, 1}/(TokenKl){logprob - reference, 0}/
+llmc/kl.h test_grpo s/difference \* difference \/ 2/difference * difference/
+llmc/kl.h test_grpo s/exp(d) - d - 1;/exp(d) - d;/
+llmc/kl.h test_grpo s/return value > 10 ? (TokenKl){10, 0} : /return /
+llmc/kl.h test_grpo s/(TokenKl){10, 0}/(TokenKl){10, 1 - exp(d)}/
+llmc/kl.h test_losses s/kl_k1(logprob, reference).value, kl_k2(logprob, reference).dlogprob/kl_k2(logprob, reference).value, kl_k1(logprob, reference).dlogprob/
+llmc/kl.h test_losses s/kl_k3(logprob, reference).value, kl_k2(logprob, reference).dlogprob/kl_k3(logprob, reference).value, kl_k3(logprob, reference).dlogprob/
+llmc/importance.h test_losses s/fmin(exp/fmax(exp/
+llmc/importance.h test_losses s/old - sampled/sampled - old/
+llmc/importance.h test_losses s/cap > 0 ? /cap > 2 ? /
+llmc/aggregate.h test_losses s/counts->sequences \* answer_tokens/answer_tokens/
+llmc/aggregate.h test_losses s/return counts->sequences \* constant/return constant/
+llmc/aggregate.h test_losses s/return counts->sequences;/return counts->tokens;/
+llmc/aggregate.h test_losses s/return counts->tokens;/return counts->sequences;/
+llmc/aggregate.h test_losses s/counts->tokens += s->masked ? 0 : s->count/counts->tokens += s->count/
+llmc/aggregate.h test_losses s/counts->sequences += !s->masked \&\& s->count > 0/counts->sequences += s->count > 0/
+llmc/aggregate.h test_batch s/i < first + count \&\& i < samples->count/i < first + count - 1 \&\& i < samples->count/
+llmc/grpo.h test_losses s/sum += (double)now\[t\] - (double)sample->old_logprob\[t\]/sum += (double)now[t] - (double)sample->logprob[t]/
+llmc/grpo.h test_losses s/sample->mean_log_ratio = sum \/ sample->count/sample->mean_log_ratio = sum/
+llmc/grpo.h test_losses s/of_sequence ? sample->mean_log_ratio : lp - old/of_sequence ? lp - old : lp - old/
+llmc/grpo.h test_losses s/old = (double)sample->old_logprob\[t\], sampled/old = (double)sample->logprob[t], sampled/
+llmc/grpo.h test_losses s/fabs(exp(lp) - exp(sampled))/fabs(exp(lp) - exp(old))/
+llmc/grpo.h test_losses s/part.value \*= weight, part.dlogprob \*= weight/part.value *= weight/
+llmc/grpo.h test_losses s/part.value \*= weight, part.dlogprob \*= weight/part.dlogprob *= weight/
+llmc/grpo.h test_grpo s/(part.dlogprob + o->kl_coef \* kl.dlogprob) \/ denominator/(part.dlogprob + o->kl_coef * kl.dlogprob) \/ batch->rows/
+llmc/grpo.h test_grpo s/part.dlogprob + o->kl_coef \* kl.dlogprob/part.dlogprob - o->kl_coef * kl.dlogprob/
 llmc/grpo.h test_grpo s/(float)(-o->entropy_coef/(float)(o->entropy_coef/
-llmc/grpo.h test_grpo s/+ sample->prompt_count - 1; .*/+ sample->prompt_count;/
+llmc/grpo.h test_losses s/- o->entropy_coef \* H) \/ denominator/+ o->entropy_coef * H) \/ denominator/
+llmc/grpo.h test_grpo s/return batch->starts\[s\] + sample->prompt_count - 1;/return batch->starts[s] + sample->prompt_count;/
 llmc/grpo.h test_grpo s/^    memset(dlogprob + begin, 0, .*//
-llmc/grpo.h test_grpo s/stats->old_minus_new += old - /stats->old_minus_new -= old - /
+llmc/grpo.h test_grpo s/stats->old_minus_new += old - lp/stats->old_minus_new += lp - old/
 llmc/grpo.h test_grpo s/difference > stats->largest_difference ? difference/difference < stats->largest_difference ? difference/
+llmc/grpo.h test_losses s/first || value < \*least/value < *least/
+llmc/grpo.h test_losses s/first || value > \*largest/value < *largest/
 llmc/grpo.h test_grpo s/if (o->kl_coef != 0)/if (true)/
-llmc/advantage.h test_grpo s/(group_size - 1)/group_size/
-llmc/advantage.h test_grpo s/group_size > 1 ? sum/group_size > 0 ? sum/
-llmc/advantage.h test_grpo s/first += group_size/first += samples->count/
+llmc/grpo.h test_losses s/ \&\& !o->microbatch_sum; }/; }/
+llmc/grpo.h test_losses s/o->microbatch_sum ? loss_counts_of_microbatch(batch, samples)/false ? loss_counts_of_microbatch(batch, samples)/
+llmc/advantage.h test_grpo s/(size - 1)/size/
+llmc/advantage.h test_grpo s/size > 1 ? sum/size > 0 ? sum/
+llmc/advantage.h test_grpo s/s - i % group_size, group_size);/samples->list, group_size);/
 llmc/advantage.h test_grpo s/+ 1e-6/+ 1e-4/
+llmc/advantage.h test_losses s/(double)s->reward - (double)s->penalty/(double)s->reward + (double)s->penalty/
+llmc/advantage.h test_losses s/centred \* n \/ (n - 1)/centred * (n - 1) \/ n/
+llmc/advantage.h test_losses s/weight = s->masked ? 0 : s->count/weight = s->count/
+llmc/advantage.h test_losses s/weight = s->masked ? 0 : s->count/weight = !s->masked/
+llmc/advantage.h test_losses s/square += (s->masked ? 0 : s->count)/square += s->count/
+llmc/advantage.h test_losses s/tokens > 1 ? tokens - 1 : 1/tokens/
+llmc/advantage.h test_losses s/^    advantage_dr_grpo(samples, group_size);/    advantage_grpo(samples, group_size);/
+llmc/shaping.h test_losses s/tokens - (limit - length)/tokens - limit/
+llmc/shaping.h test_losses s/limit \/ 5.0/limit \/ 4.0/
+llmc/shaping.h test_losses s/over \/ length \* penalty/over \/ limit * penalty/
+llmc/shaping.h test_losses s/length > 0 \&\& over > 0/length > 0/
+llmc/shaping.h test_losses s/estimate((double)s->old_logprob/estimate((double)s->logprob/
+llmc/dynamic_sampling.h test_losses s/equal = equal \&\& group\[i\]/equal = group[i]/
+llmc/dynamic_sampling.h test_losses s/if (equal \&\& drop)/if (equal || drop)/
+llmc/dynamic_sampling.h test_losses s/prompt_index\[kept++\] = prompt_index\[g\]/prompt_index[kept] = prompt_index[kept], kept++/
+llmc/dynamic_sampling.h test_losses s/\.prompt = kept;/.prompt = g;/
+llmc/samples.h test_losses s/^    memcpy(old.logprob, moved->logprob.*//
+llmc/samples.h test_losses s/moved->text = old.text, moved->answer = old.answer;//
+llmc/samples.h test_losses s/SAMPLE_FLOATS \* place};/2 * place};/
+llmc/options.h test_options s/becomes_off = !switches->list\[i\].on \&\& /becomes_off = /
+llmc/options.h test_options s/becomes_on = switches->list\[i\].on \&\& !strcmp(now.data, "0")/becomes_on = switches->list[i].on/
+llmc/config.h test_options s/if (!strcmp(named_losses\[i\]\[0\], config->loss))/if (strcmp(named_losses[i][0], config->loss))/
+llmc/config.h test_options s/if (config->tis_cap > 0 \&\& !config->given.old_logprobs)/if (false)/
+llmc/loss_options.h test_options s/!strcmp(c->kl_in, "loss") ? (double)c->kl_coef : 0/(double)c->kl_coef/
 llmc/batch.h test_batch s/return s->prompt_count + s->count - 1/return s->count/
 llmc/batch.h test_batch s/plan->room\[m\] < need/plan->room[m] < need - 1/
 llmc/batch.h test_batch s/plan->room\[m\] -= need;//
 llmc/batch.h test_batch s/!(skip_silent && s->advantage == 0)/!(skip_silent || s->advantage == 0)/
 llmc/batch.h test_batch s/return difference ? difference : i - j/return -difference/
-llmc/batch.h test_batch s/if (s->count > 0 \&\& /if (/
-llmc/batch.h test_batch s/for (int i = first; i < first + count; i++) { tokens/for (int i = first; i < count; i++) { tokens/
+llmc/batch.h test_batch s/if (s->count > 0 \&\& !s->masked/if (!s->masked/
+llmc/batch.h test_losses s/s->count > 0 \&\& !s->masked \&\& /s->count > 0 \&\& /
+llmc/batch.h test_losses s/ \&\& i < samples->count; i++/; i++/
 llmc/microbatch.h test_batch s/int target = i + 1 - prompt_count;/int target = i - prompt_count;/
 llmc/microbatch.h test_batch s/positions\[first + i\] = i;/positions[first + i] = first + i;/
 llmc/microbatch.h test_batch s/difference ? difference : i - j/difference ? difference : j - i/

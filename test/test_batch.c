@@ -1,6 +1,7 @@
 // batch: what holds the training core together between the ops: packing, the layout of a micro-batch, the order of the data, the
 // owners of cache pages, the grading threads, the arithmetic of the memory plan.
 #include <stdatomic.h>
+#include "llmc/aggregate.h"
 #include "llmc/batch.h"
 #include "llmc/dataset.h"
 #include "llmc/memory.h"
@@ -64,7 +65,7 @@ static void test_packing(void) {
         }
         double tokens = 0;
         for (int i = first; i < count; i++) { tokens += samples.list[i].count; }
-        check(batch_response_tokens(&samples, first, count - first) == tokens, "response tokens of the minibatch, the silent ones too");
+        check(loss_counts(&samples, first, count - first).tokens == tokens, "response tokens of the minibatch, the silent ones too");
         samples_free(&samples);
     }
     // longest first: 8, 7, 3, 2 rows in bins of 10
@@ -135,7 +136,7 @@ static void test_microbatch(void) {
             }
         }
     }
-    check(wrong == 0 && covered == (int)batch_response_tokens(&samples, 0, 20), "%d rows are wrong; %d response tokens are covered", wrong, covered);
+    check(wrong == 0 && covered == (int)loss_counts(&samples, 0, 20).tokens, "%d rows are wrong; %d response tokens are covered", wrong, covered);
     samples_free(&samples);
     batch_plan_free(&plan);
     microbatch_free(&full);

@@ -90,7 +90,7 @@ typedef struct {
     GrpoOptions loss;
     AdamW adamw;
     float temperature;
-    double tokens;
+    LossCounts counts;
     float *golden_logprob_storage, *golden_logprob[3]; // PyTorch's, of each sample's response
 } Inputs;
 
@@ -98,7 +98,7 @@ static Inputs read_inputs(const int *tokens, const int *starts) {
     int *prompts = read_ints("input.prompt_length", 3), count;
     float *advantage = read_floats("input.advantage", &count), *old = read_floats("input.old_logprob", &count), *reference = read_floats("input.reference_logprob", &count);
     Inputs in = {.samples = samples_create(3, 64), .whole = microbatch_create(64, 4), .part = microbatch_create(64, 4), .dlogprob = (float *)host_alloc(512), .dentropy = (float *)host_alloc(512), .temperature = read_one("input.temperature")};
-    in.loss = (GrpoOptions){(double)read_one("input.clip_low"), (double)read_one("input.clip_high"), (double)read_one("input.kl_coef"), (double)read_one("input.entropy_coef"), KL_K3};
+    in.loss = (GrpoOptions){.clip = {(double)read_one("input.clip_low"), (double)read_one("input.clip_high"), 0}, .kl_coef = (double)read_one("input.kl_coef"), .entropy_coef = (double)read_one("input.entropy_coef"), .kl_type = KL_K3};
     in.adamw = (AdamW){read_one("input.learning_rate"), read_one("input.beta1"), read_one("input.beta2"), read_one("input.epsilon"), read_one("input.weight_decay"),
                        read_one("input.gradient_clip"), 0};
     in.golden_logprob_storage = read_floats("output.logprob", &count);
@@ -112,7 +112,7 @@ static Inputs read_inputs(const int *tokens, const int *starts) {
         memcpy(sample->logprob, old + answer, sizeof(float) * (size_t)length);
         memcpy(sample->reference_logprob, reference + answer, sizeof(float) * (size_t)length);
         microbatch_add(&in.whole, s, sample->prompt_ids, sample->prompt_count, sample->tokens, length);
-        in.tokens += length;
+        loss_count(&in.counts, sample);
     }
     free(prompts), free(advantage), free(old), free(reference);
     return in;
@@ -131,7 +131,7 @@ static void forward_backward(TinyModel *tiny, Inputs *in, Microbatch *batch, Grp
             const Sample *sample = &in->samples.list[batch->samples[s]];
             memcpy(p->host_logprob + batch->starts[s] + sample->prompt_count - 1, in->golden_logprob[batch->samples[s]], sizeof(float) * (size_t)sample->count);
         }
-        grpo_loss(in->dlogprob, in->dentropy, stats, batch, row, p->train.logit_rows, &in->samples, p->host_logprob, p->host_entropy, in->tokens, &in->loss);
+        grpo_loss(in->dlogprob, in->dentropy, stats, batch, row, p->train.logit_rows, &in->samples, p->host_logprob, p->host_entropy, &in->counts, &in->loss);
         policy_head_backward(p, batch->rows, row, in->dlogprob, in->dentropy, in->temperature);
     }
     policy_backward_layers(p, batch, true);
@@ -172,8 +172,8 @@ static void check_forward(const char *family, TinyModel *tiny, const Inputs *in,
 }
 
 static void check_loss(const char *family, const Inputs *in, const GrpoStats *stats) {
-    const float got[] = {(float)((stats->surrogate + in->loss.kl_coef * stats->kl - in->loss.entropy_coef * stats->entropy) / in->tokens), (float)(stats->surrogate / in->tokens),
-                         (float)(stats->kl / in->tokens), (float)(stats->entropy / in->tokens), (float)(stats->clipped / in->tokens)};
+    const float got[] = {(float)((stats->surrogate + in->loss.kl_coef * stats->kl - in->loss.entropy_coef * stats->entropy) / in->counts.tokens), (float)(stats->surrogate / in->counts.tokens),
+                         (float)(stats->kl / in->counts.tokens), (float)(stats->entropy / in->counts.tokens), (float)((stats->clipped[CLIPPED_LOW] + stats->clipped[CLIPPED_HIGH]) / in->counts.tokens)};
     const char *names[] = {"output.loss", "output.policy_loss", "output.kl", "output.entropy_mean", "output.clip_fraction"};
     for (int i = 0; i < 5; i++) {
         const float want = read_one(names[i]);

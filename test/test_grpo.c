@@ -15,7 +15,7 @@ enum { GROUPS = 4,
 // The equations of features section 2 in another form: the clip bounds a gain from above and a loss from below.
 static double equation(double lp, double old, double reference, double A, double H, const GrpoOptions *o) {
     const double ratio = exp(fmin(fmax(lp - old, -20), 20)), d = fmin(fmax(reference - lp, -20), 20);
-    const double surrogate = A > 0 ? -A * fmin(ratio, 1 + o->clip_high) : -A * fmax(ratio, 1 - o->clip_low);
+    const double surrogate = A > 0 ? -A * fmin(ratio, 1 + o->clip.high) : -A * fmax(ratio, 1 - o->clip.low);
     const double kl = o->kl_type == KL_K1 ? lp - reference : o->kl_type == KL_K2 ? 0.5 * (lp - reference) * (lp - reference)
                                                                                  : fmin(expm1(d) - d, 10);
     return surrogate + o->kl_coef * kl - o->entropy_coef * H;
@@ -27,15 +27,16 @@ typedef struct {
 
 static TokenLoss token_loss(float lp, float old, float reference, float A, float H, const GrpoOptions *o) {
     int prompt = 3, token = 5;
-    Sample sample = {.prompt_ids = &prompt, .prompt_count = 1, .tokens = &token, .count = 1, .logprob = &old, .reference_logprob = &reference, .advantage = A};
+    Sample sample = {.prompt_ids = &prompt, .prompt_count = 1, .tokens = &token, .count = 1, .logprob = &old, .old_logprob = &old, .reference_logprob = &reference, .advantage = A};
     Samples samples = {.list = &sample, .count = 1, .capacity = 1};
     Microbatch batch = microbatch_create(1, 1);
     microbatch_add(&batch, 0, &prompt, 1, &token, 1);
+    const LossCounts counts = loss_counts(&samples, 0, 1);
     float dlogprob = 7, dentropy = 7;
     TokenLoss result = {.loss = 0};
-    grpo_loss(&dlogprob, &dentropy, &result.stats, &batch, 0, 1, &samples, &lp, &H, 1, o);
+    grpo_loss(&dlogprob, &dentropy, &result.stats, &batch, 0, 1, &samples, &lp, &H, &counts, o);
     microbatch_free(&batch);
-    result.loss = result.stats.surrogate + o->kl_coef * result.stats.kl - o->entropy_coef * result.stats.entropy;
+    result.loss = result.stats.loss;
     result.dlogprob = (double)dlogprob, result.dentropy = (double)dentropy;
     return result;
 }
@@ -48,7 +49,7 @@ static void test_token(void) {
     const float distances[] = {0, 0.5f, -0.5f, 2, 2.5f, 2.75f, 19, 21, -2, -9, -10.5f, -12, -19.5f, -21};
     int wrong = 0, count = 0;
     for (int type = KL_K1; type <= KL_K3; type++) {
-        const GrpoOptions o = {.clip_low = 0.2, .clip_high = 0.28, .kl_coef = 0.3, .entropy_coef = 0.05, .kl_type = (KlType)type};
+        const GrpoOptions o = {.clip = {0.2, 0.28, 0}, .kl_coef = 0.3, .entropy_coef = 0.05, .kl_type = (KlType)type};
         for (size_t a = 0; a < sizeof(advantages) / sizeof(float); a++) {
             for (size_t m = 0; m < sizeof(moves) / sizeof(float); m++) {
                 for (size_t d = 0; d < sizeof(distances) / sizeof(float); d++, count++) {
@@ -72,7 +73,7 @@ static void test_token(void) {
 }
 // What the clamps hold is worth a number each: e^20 with no slope past the ratio's, 10 with no slope past the KL's.
 static void test_clamps(void) {
-    const GrpoOptions plain = {.clip_low = 0.2, .clip_high = 0.2}, k3 = {.clip_low = 0.2, .clip_high = 0.2, .kl_coef = 1, .kl_type = KL_K3};
+    const GrpoOptions plain = {.clip = {0.2, 0.2, 0}}, k3 = {.clip = {0.2, 0.2, 0}, .kl_coef = 1, .kl_type = KL_K3};
     const TokenLoss inside = token_loss(-1, -20, 0, -1, 0, &plain), past = token_loss(-1, -22, 0, -1, 0, &plain), far = token_loss(-1, -90, 0, -1, 0, &plain);
     check(close_to(inside.loss / exp(19), 1) && close_to(inside.dlogprob / exp(19), 1), "a ratio of e^19 counts whole: %g", inside.loss);
     check(past.loss == exp(20) && past.dlogprob == 0 && far.loss == exp(20) && far.dlogprob == 0, "past 20 the ratio is e^20, without slope: %g, %g", past.loss, past.dlogprob);
@@ -83,13 +84,14 @@ static void test_clamps(void) {
     check(above.loss == 10 && above.dlogprob == 0, "k3 of 11.9 is 10, without slope: %g, %g", above.loss, above.dlogprob);
     check(other.loss == 10 && other.dlogprob == 0, "so is it on the other side: %g, %g", other.loss, other.dlogprob);
     const TokenLoss on_policy = token_loss(-2, -2, 0, 0.5f, 0, &plain);
-    check(on_policy.loss == -0.5 && on_policy.dlogprob == -0.5 && on_policy.stats.clipped == 0, "at ratio 1 the derivative is -A");
+    check(on_policy.loss == -0.5 && on_policy.dlogprob == -0.5 && on_policy.stats.clipped[CLIPPED_NOT] == 1, "at ratio 1 the derivative is -A");
     const TokenLoss without = token_loss(-2, -2, NAN, 0.5f, 0, &plain);
     check(without.dlogprob == -0.5 && without.stats.kl == 0, "without a KL term the reference is not looked at");
 }
+static double clipped_tokens(const GrpoStats *stats) { return stats->tokens - stats->clipped[CLIPPED_NOT]; }
 // Metrics: sums over tokens of both signs.
 static void test_stats(void) {
-    const GrpoOptions o = {.clip_low = 0.2, .clip_high = 0.2, .kl_coef = 0.1, .kl_type = KL_K2};
+    const GrpoOptions o = {.clip = {0.2, 0.2, 0}, .kl_coef = 0.1, .kl_type = KL_K2};
     const struct {
         float lp, old, A;
         bool clipped;
@@ -97,7 +99,8 @@ static void test_stats(void) {
     for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
         const TokenLoss got = token_loss(tokens[i].lp, tokens[i].old, -2, tokens[i].A, 0.5f, &o);
         const double lp = (double)tokens[i].lp, old = (double)tokens[i].old, difference = fabs(exp(lp) - exp(old));
-        check(got.stats.clipped == tokens[i].clipped && (got.dlogprob == 0.1 * (lp + 2)) <= tokens[i].clipped, "token %zu: clipped %g", i, got.stats.clipped);
+        check(clipped_tokens(&got.stats) == tokens[i].clipped && (got.dlogprob == 0.1 * (lp + 2)) <= tokens[i].clipped, "token %zu: clipped %g", i, clipped_tokens(&got.stats));
+        check(got.stats.clipped[tokens[i].A < 0 ? CLIPPED_LOW : CLIPPED_HIGH] == tokens[i].clipped, "token %zu: clipped on its side", i);
         check(got.stats.tokens == 1 && got.stats.entropy == 0.5 && got.stats.old_minus_new == old - lp && got.stats.kl == (lp + 2) * (lp + 2) / 2, "token %zu: sums", i);
         check(close_to(got.stats.difference, difference) && got.stats.largest_difference == got.stats.difference, "token %zu: difference of probabilities", i);
     }
@@ -136,7 +139,7 @@ static double minibatch_loss(MinibatchLoss *result, const Samples *samples, int 
     static float logprob[ROWS], entropy[ROWS], dlogprob[ROWS], dentropy[ROWS];
     BatchPlan plan = batch_plan_create(SAMPLES);
     Microbatch batch = microbatch_create(ROWS, SAMPLES);
-    const double tokens = batch_response_tokens(samples, 0, SAMPLES);
+    const LossCounts counts = loss_counts(samples, 0, SAMPLES);
     *result = (MinibatchLoss){.microbatches = 0};
     batch_plan(&plan, samples, 0, SAMPLES, rows, false);
     for (int m = 0; m < plan.count; m++, result->microbatches++) {
@@ -149,7 +152,7 @@ static double minibatch_loss(MinibatchLoss *result, const Samples *samples, int 
                 entropy[first + t] = 1 + 0.0625f * (float)t + (bumped == i * LONGEST + t ? entropy_bump : 0);
             }
         }
-        for (int row = 0; row < batch.rows; row += 7) { grpo_loss(dlogprob, dentropy, &result->stats, &batch, row, 7, samples, logprob, entropy, tokens, o); } // 7 divides nothing here
+        for (int row = 0; row < batch.rows; row += 7) { grpo_loss(dlogprob, dentropy, &result->stats, &batch, row, 7, samples, logprob, entropy, &counts, o); } // 7 divides nothing here
         for (int r = 0; r < batch.rows; r++) {
             if (batch.targets[r] < 0 && (dlogprob[r] != 0 || dentropy[r] != 0)) { check(false, "prompt row %d of micro-batch %d has a derivative", r, m); }
         }
@@ -161,13 +164,13 @@ static double minibatch_loss(MinibatchLoss *result, const Samples *samples, int 
     }
     microbatch_free(&batch);
     batch_plan_free(&plan);
-    return (result->stats.surrogate + o->kl_coef * result->stats.kl - o->entropy_coef * result->stats.entropy) / tokens;
+    return result->stats.loss;
 }
 static void test_minibatch(void) {
     static MinibatchLoss whole, part, bumped;
     Samples samples = make_samples();
     for (int type = KL_K1; type <= KL_K3; type++) {
-        const GrpoOptions o = {.clip_low = 0.2, .clip_high = 0.28, .kl_coef = 0.2, .entropy_coef = 0.01, .kl_type = (KlType)type};
+        const GrpoOptions o = {.clip = {0.2, 0.28, 0}, .kl_coef = 0.2, .entropy_coef = 0.01, .kl_type = (KlType)type};
         const double loss = minibatch_loss(&whole, &samples, ROWS, &o, -1, 0, 0);
         const int rows[] = {50, 20}, want[] = {2, 4};
         for (int k = 0; k < 2; k++) {
@@ -175,11 +178,11 @@ static void test_minibatch(void) {
             check(whole.microbatches == 1 && part.microbatches == want[k], "%d rows make %d micro-batches, want %d", rows[k], part.microbatches, want[k]);
             check(!memcmp(whole.dlogprob, part.dlogprob, sizeof(whole.dlogprob)) && !memcmp(whole.dentropy, part.dentropy, sizeof(whole.dentropy)),
                   "k%d: derivatives of 1 and %d micro-batches differ", type + 1, want[k]);
-            check(fabs(loss - again) < 1e-13 && whole.stats.tokens == part.stats.tokens && whole.stats.clipped == part.stats.clipped &&
+            check(fabs(loss - again) < 1e-13 && whole.stats.tokens == part.stats.tokens && clipped_tokens(&whole.stats) == clipped_tokens(&part.stats) &&
                       whole.stats.largest_difference == part.stats.largest_difference,
                   "k%d: sums of 1 and %d micro-batches differ", type + 1, want[k]);
         }
-        check(whole.stats.clipped > 5 && whole.stats.clipped < whole.stats.tokens / 2, "%g of %g tokens are clipped", whole.stats.clipped, whole.stats.tokens);
+        check(clipped_tokens(&whole.stats) > 5 && clipped_tokens(&whole.stats) < whole.stats.tokens / 2, "%g of %g tokens are clipped", clipped_tokens(&whole.stats), whole.stats.tokens);
         const float step = 0x1p-10f; // exact on the grid; its square is the error of a central difference
         double worst = 0;
         for (int i = 0; i < SAMPLES; i++) {
@@ -201,20 +204,23 @@ static void test_minibatch(void) {
 }
 
 // ---- through a model: the gradient of every weight
-static float *minibatch_gradient(TinyModel *tiny, const Samples *samples, int rows, bool skip_silent, const GrpoOptions *o, int *microbatches) {
+static float *minibatch_gradient(TinyModel *tiny, Samples *samples, int rows, bool skip_silent, const GrpoOptions *o, int *microbatches) {
     static float dlogprob[ROWS], dentropy[ROWS];
     Policy *p = &tiny->policy;
     BatchPlan plan = batch_plan_create(SAMPLES);
     Microbatch batch = microbatch_create(ROWS, SAMPLES);
+    const LossCounts counts = loss_counts(samples, 0, SAMPLES);
     GrpoStats stats = {0};
     batch_plan(&plan, samples, 0, SAMPLES, rows, skip_silent);
     policy_zero_gradients(p);
     for (int m = 0; m < plan.count; m++) {
         batch_fill(&batch, &plan, m, samples);
         policy_forward_layers(p, p->weights, &batch);
+        for (int row = 0; row < batch.rows && surrogate_is_of_sequence(o->surrogate); row += p->train.logit_rows) { policy_head_forward(p, p->weights, batch.rows, row, 0.7f); }
+        if (surrogate_is_of_sequence(o->surrogate)) { grpo_sequence_ratios(samples, &batch, p->host_logprob); }
         for (int row = 0; row < batch.rows; row += p->train.logit_rows) {
             policy_head_forward(p, p->weights, batch.rows, row, 0.7f);
-            grpo_loss(dlogprob, dentropy, &stats, &batch, row, p->train.logit_rows, samples, p->host_logprob, p->host_entropy, batch_response_tokens(samples, 0, SAMPLES), o);
+            grpo_loss(dlogprob, dentropy, &stats, &batch, row, p->train.logit_rows, samples, p->host_logprob, p->host_entropy, &counts, o);
             policy_head_backward(p, batch.rows, row, dlogprob, dentropy, 0.7f);
         }
         policy_backward_layers(p, &batch, true);
@@ -239,7 +245,7 @@ static void test_gradient(void) {
     for (int i = 0; i < SAMPLES; i++) {
         for (int t = 0; t < samples.list[i].count; t++) { samples.list[i].logprob[t] -= 3; } // near the log-probabilities of a random model
     }
-    const GrpoOptions trained = {.clip_low = 0.2, .clip_high = 0.2, .kl_coef = 0.1, .entropy_coef = 0.01, .kl_type = KL_K3}, plain = {.clip_low = 0.2, .clip_high = 0.2};
+    const GrpoOptions trained = {.clip = {0.2, 0.2, 0}, .kl_coef = 0.1, .entropy_coef = 0.01, .kl_type = KL_K3}, plain = {.clip = {0.2, 0.2, 0}};
     int count;
     float *whole = minibatch_gradient(&tiny, &samples, ROWS, false, &trained, &count);
     for (int k = 0; k < 2; k++) {
@@ -252,6 +258,24 @@ static void test_gradient(void) {
     float *all = minibatch_gradient(&tiny, &samples, ROWS, false, &plain, &count), *loud = minibatch_gradient(&tiny, &samples, ROWS, true, &plain, &count);
     check(distance(loud, all, tiny.policy.parameters.total) < 2e-6, "samples without advantage may be left out when only the surrogate is trained");
     free(whole), free(all), free(loud);
+    double worst = 0, nearest = INFINITY;
+    for (int s = 0; s < 4; s++) {
+        for (int a = 0; a < 5; a++) {
+            GrpoOptions o = trained;
+            o.surrogate = (SurrogateType)s, o.aggregate = (Aggregate)a, o.context = LONGEST, o.tis_cap = 2;
+            float *one = minibatch_gradient(&tiny, &samples, ROWS, false, &o, &count), *four = minibatch_gradient(&tiny, &samples, 20, false, &o, &count);
+            const double off = distance(four, one, tiny.policy.parameters.total);
+            check(count == 4 && off < 2e-6, "%s %s: the gradient of %d micro-batches is off by %.1e", surrogate_names[s], aggregate_names[a], count, off);
+            worst = off > worst ? off : worst;
+            o.microbatch_sum = true; // what it must not be
+            float *sum = minibatch_gradient(&tiny, &samples, 20, false, &o, &count);
+            const double away = distance(sum, one, tiny.policy.parameters.total);
+            nearest = a != AGGREGATE_TOKEN_SUM && away < nearest ? away : nearest;
+            free(one), free(four), free(sum);
+        }
+    }
+    check(nearest > 0.5, "with --microbatch_sum the split shows: the gradients are only %.2f apart", nearest);
+    printf("ok   20 losses: the gradient of 4 micro-batches is off by %.1e at most; summed per micro-batch it would be by %.1f\n", worst, nearest);
     samples_free(&samples);
     tiny_model_free(&tiny);
 }
@@ -263,7 +287,7 @@ static void check_group(const float *rewards, int n, const double *want, const c
     for (int g = 0; g < 2; g++) { samples_add_group(&samples, g, &prompt, 1, n, 0); }
     for (int i = 0; i < 2 * n; i++) { samples.list[i].reward = rewards[i % n] + (i < n ? 0 : 3), samples.list[i].advantage = NAN; }
     if (n == 1) { samples.list[1].reward = rewards[0]; } // alone, a reward stands for itself
-    advantage_within_groups(&samples, n);
+    advantage_grpo(&samples, n);
     for (int i = 0; i < 2 * n; i++) {
         const double got = (double)samples.list[i].advantage;
         check(fabs(got - want[i % n]) <= 1e-7 * fabs(want[i % n]), "%s: advantage %d is %.9g, want %.9g", what, i, got, want[i % n]);

@@ -1,6 +1,7 @@
 // The command line: every form an option may take, every way it can be wrong, stages, verl's keys, DeepScaleR's scripts, config.json.
 #include "check.h"
-#include "llmc/config.h"
+#include "llmc/advantage.h"
+#include "llmc/loss_options.h"
 
 enum { MAX_WORDS = 80 };
 static char line_copy[8192];
@@ -14,7 +15,7 @@ static OptionsOutcome parse_words(void *config, const OptionSet *set, const char
 }
 static bool grpo_parse(Config *config, const char *line, Buffer *ignored, Error *error) {
     *error = (Error){""};
-    return parse_words(config, &grpo_option_set, line, ignored, error) == OPTIONS_RUN && config_check(config, error);
+    return parse_words(config, &grpo_option_set, line, ignored, error) == OPTIONS_RUN && (config_apply_loss(config), config_check(config, error));
 }
 static void check_accepted(const char *line, const char *name, const char *want) {
     Config config = {0};
@@ -100,10 +101,19 @@ static void test_forms(void) {
         {"--adam_beta1 1", "[0,1)"},
         {"--plan=maybe", "true or false"},
         {"--eval_before_train no", "no is not an option"},
-        {"--loss gspo", "only grpo"},
+        {"--loss ppo", "only grpo|dr_grpo"},
+        {"--advantage gae", "only grpo|dr_grpo"},
+        {"--surrogate gmpo", "only ppo|gspo"},
         {"--aggregate seq-mean", "only token-mean"},
         {"--kl_type abs", "only k1|k2|k3"},
         {"--kl_type k", "only k1|k2|k3"},
+        {"--kl_in both", "only loss|reward"},
+        {"--dual_clip 1", "above 1"},
+        {"--dual_clip 3 --surrogate cispo", "cispo has none"},
+        {"--dual_clip 3 --loss rloo", "reinforce has none"},
+        {"--tis_cap 2 --old_logprobs sampler", "needs --old_logprobs trainer"},
+        {"-c 64:5,32:5 --overlong_buffer 40", "stage 2"},
+        {"--overlong_buffer -2", "[-1,1048576]"},
         {"--grader strict", "only deepscaler"},
         {"--logger wandb,mlflow", "mlflow"},
         {"-b 128 --minibatch_prompts 48", "does not divide"},
@@ -118,6 +128,59 @@ static void test_forms(void) {
     check_refused(longer, "is not an option");
     memcpy(longer, "-c ", 3);
     check_refused(longer, "stage 1");
+}
+
+// --loss names combinations: each row takes effect, and what the user gives stays; the tables of functions have the options' names.
+static void check_names(const char *option_name, const char *const *names, size_t count) {
+    Buffer joined = {0};
+    for (size_t i = 0; i < count; i++) { buffer_printf(&joined, "%s%s", i ? "|" : "", names[i]); }
+    check_text(option_find(&grpo_option_set, option_name, strlen(option_name))->allowed, joined.data, option_name);
+    buffer_free(&joined);
+}
+static void test_losses(void) {
+#define NAMES(array) array, sizeof(array) / sizeof(array[0])
+    check_names("advantage", NAMES(advantage_names));
+    check_names("surrogate", NAMES(surrogate_names));
+    check_names("aggregate", NAMES(aggregate_names));
+    check_names("kl_type", NAMES(kl_names));
+    check(sizeof(advantage_estimators) / sizeof(advantage_estimators[0]) == 5 && sizeof(surrogates) / sizeof(surrogates[0]) == 4 && sizeof(kl_estimators) / sizeof(kl_estimators[0]) == 5, "a function for each name");
+    const Option *loss = option_find(&grpo_option_set, "loss", 4);
+    for (size_t i = 0; i < sizeof(named_losses) / sizeof(named_losses[0]); i++) {
+        char line[200];
+        check(option_choice_allowed(loss->allowed, named_losses[i][0]), "--loss %s can be given", named_losses[i][0]);
+        snprintf(line, sizeof(line), "--loss %s", named_losses[i][0]);
+        if (strcmp(named_losses[i][1], "minibatch_prompts") != 0) { check_accepted(line, named_losses[i][1], named_losses[i][2]); }
+    }
+    static const char *const accepted[][3] = {
+        {"", "advantage", "grpo"},
+        {"", "surrogate", "ppo"},
+        {"", "aggregate", "token-mean"},
+        {"--loss grpo", "kl_coef", "0.001"},
+        {"--loss dapo", "advantage", "grpo"},
+        {"--loss dapo --clip_high 0.3", "clip_high", "0.3"},
+        {"--clip_high 0.3 --loss dapo", "clip_high", "0.3"},
+        {"--loss dapo --dynamic_sampling 0", "dynamic_sampling", "0"},
+        {"--loss dr_grpo --kl_coef 0.01", "kl_coef", "0.01"},
+        {"--loss rloo", "minibatch_prompts", "128"},
+        {"--loss rloo --minibatch_prompts 32", "minibatch_prompts", "32"},
+        {"--loss reinforce++", "aggregate", "token-mean"},
+        {"--surrogate gspo", "aggregate", "seq-mean-token-mean"},
+        {"--surrogate gspo --aggregate token-mean", "aggregate", "token-mean"},
+        {"--kl_coef -0.001", "kl_coef", "-0.001"},
+        {"--tis_cap 2", "old_logprobs", "trainer"},
+    };
+    for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) { check_accepted(accepted[i][0], accepted[i][1], accepted[i][2]); }
+    Config config = {0};
+    Buffer ignored = {0};
+    Error error;
+    check(grpo_parse(&config, "--surrogate cispo --aggregate seq-mean-token-sum-norm --kl_type k3+ --kl_coef 0.5 --entropy_coef 0.25 --clip_low 0.125 --clip_high 0.75 --microbatch_sum --tis_cap 4", &ignored, &error), "%s", error.text);
+    GrpoOptions o = loss_options(&config);
+    check(o.surrogate == SURROGATE_CISPO && o.aggregate == AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM && o.kl_type == KL_K3_PLUS && o.kl_coef == 0.5 && o.entropy_coef == 0.25, "options become the loss's");
+    check(o.clip.low == 0.125 && o.clip.high == 0.75 && o.clip.dual == 0 && o.microbatch_sum && o.tis_cap == 4, "with their clip");
+    check(grpo_parse(&config, "--kl_in reward --kl_coef 0.5 --dual_clip 3", &ignored, &error), "%s", error.text);
+    o = loss_options(&config);
+    check(o.kl_coef == 0 && o.clip.dual == 3 && o.surrogate == SURROGATE_PPO && o.kl_type == KL_K3 && !o.microbatch_sum, "a KL term in the reward is none in the loss");
+    buffer_free(&ignored);
 }
 
 static void test_stages(void) {
@@ -213,6 +276,38 @@ static void test_verl_keys(void) {
         {"trainer.resume_mode=disable", "resume", "never"},
         {"+trainer.val_before_train=False", "eval_before_train", "false"},
         {"trainer.default_local_dir=x/y", "run_dir", "x/y"},
+        {"algorithm.adv_estimator=rloo", "advantage", "rloo"},
+        {"algorithm.adv_estimator=reinforce_plus_plus", "advantage", "reinforce++"},
+        {"algorithm.adv_estimator=reinforce_plus_plus_baseline", "advantage", "reinforce++_baseline"},
+        {"algorithm.norm_adv_by_std_in_grpo=False", "advantage", "dr_grpo"},
+        {"algorithm.norm_adv_by_std_in_grpo=False algorithm.adv_estimator=grpo", "advantage", "dr_grpo"},
+        {"algorithm.norm_adv_by_std_in_grpo=True", "advantage", "grpo"},
+        {"algorithm.norm_adv_by_std_in_grpo=False algorithm.adv_estimator=rloo", "advantage", "rloo"},
+        {"actor_rollout_ref.actor.policy_loss.loss_mode=vanilla", "surrogate", "ppo"},
+        {"actor_rollout_ref.actor.policy_loss.loss_mode=gspo", "surrogate", "gspo"},
+        {"actor_rollout_ref.actor.policy_loss.loss_mode=gspo", "aggregate", "seq-mean-token-mean"},
+        {"actor_rollout_ref.actor.policy_loss.loss_mode=gspo", "clip_high", "0.2"},
+        {"actor_rollout_ref.actor.policy_loss.loss_mode=gspo actor_rollout_ref.actor.loss_agg_mode=token-mean", "aggregate", "token-mean"},
+        {"actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-sum-norm", "aggregate", "seq-mean-token-sum-norm"},
+        {"actor_rollout_ref.actor.clip_ratio_c=3.0", "dual_clip", "3"},
+        {"actor_rollout_ref.actor.use_kl_loss=False", "kl_coef", "0"},
+        {"actor_rollout_ref.actor.use_kl_loss=False actor_rollout_ref.actor.kl_loss_coef=0.01", "kl_coef", "0"},
+        {"actor_rollout_ref.actor.kl_loss_coef=0.01 actor_rollout_ref.actor.use_kl_loss=False", "kl_coef", "0"},
+        {"actor_rollout_ref.actor.use_kl_loss=True actor_rollout_ref.actor.kl_loss_coef=0.01", "kl_coef", "0.01"},
+        {"actor_rollout_ref.actor.use_kl_loss=True", "kl_coef", "0.001"},
+        {"algorithm.filter_groups.enable=True", "dynamic_sampling", "10"},
+        {"algorithm.filter_groups.enable=True algorithm.filter_groups.max_num_gen_batches=4", "dynamic_sampling", "4"},
+        {"algorithm.filter_groups.max_num_gen_batches=0 algorithm.filter_groups.enable=True", "dynamic_sampling", "10"},
+        {"algorithm.filter_groups.enable=False algorithm.filter_groups.max_num_gen_batches=4", "dynamic_sampling", "0"},
+        {"+reward_model.reward_kwargs.overlong_buffer_cfg.enable=True +reward_model.reward_kwargs.overlong_buffer_cfg.len=4096", "overlong_buffer", "4096"},
+        {"+reward_model.reward_kwargs.overlong_buffer_cfg.enable=False +reward_model.reward_kwargs.overlong_buffer_cfg.len=4096", "overlong_buffer", "0"},
+        {"reward_model.overlong_buffer.enable=True reward_model.overlong_buffer.penalty_factor=0.5", "overlong_penalty", "0.5"},
+        {"reward_model.overlong_buffer.enable=True", "overlong_buffer", "-1"},
+        {"algorithm.rollout_correction.rollout_is=token", "tis_cap", "2"},
+        {"algorithm.rollout_correction.rollout_is=token algorithm.rollout_correction.rollout_is_threshold=5", "tis_cap", "5"},
+        {"algorithm.rollout_correction.rollout_is=null algorithm.rollout_correction.rollout_is_threshold=5", "tis_cap", "0"},
+        {"algorithm.rollout_correction.rollout_is=token", "old_logprobs", "trainer"},
+        {"actor_rollout_ref.actor.tis_imp_ratio_cap=-1", "tis_cap", "0"},
     };
     for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) { check_accepted(accepted[i][0], accepted[i][1], accepted[i][2]); }
     static const char *const refused[][2] = {
@@ -223,8 +318,12 @@ static void test_verl_keys(void) {
         {"data.train_batch_size=", "has no value"},
         {"data.train_batch_size=many", "\"many\" is not a whole number"},
         {"algorithm.adv_estimator=gae", "only grpo"},
-        {"actor_rollout_ref.actor.use_kl_loss=False", "--kl_coef 0"},
-        {"actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-sum", "only token-mean"},
+        {"algorithm.use_kl_in_reward=True", "--kl_in reward --kl_coef"},
+        {"actor_rollout_ref.actor.use_kl_loss=maybe", "only True, False"},
+        {"actor_rollout_ref.actor.loss_agg_mode=seq-mean", "only token-mean"},
+        {"actor_rollout_ref.actor.policy_loss.loss_mode=gpg", "only ppo|gspo"},
+        {"algorithm.filter_groups.metric=seq_reward", "only acc score"},
+        {"algorithm.rollout_correction.rollout_is=sequence", "--tis_cap"},
         {"actor_rollout_ref.actor.ppo_epochs=2", "only 1"},
         {"=5", "is not an option"},
         {"+=", "is not an option"},
@@ -238,7 +337,9 @@ static void test_verl_keys(void) {
             check(option_find(&grpo_option_set, name, length) != NULL, "%s: no option %s", alias->key, name);
             name += length + (name[length] == ' ');
         }
-        for (const char *pair = alias->option && alias->values ? alias->values : ""; *pair;) {
+        const bool is_switch = alias->values && *alias->values == '?';
+        if (is_switch) { check(strchr(alias->values, ':') && strchr(strchr(alias->values, ':') + 1, ':'), "%s: %s is no switch", alias->key, alias->values); }
+        for (const char *pair = alias->option && alias->values && !is_switch ? alias->values : ""; *pair;) {
             size_t length = strcspn(pair, " "), left = strcspn(pair, "=");
             check(length - left - 1 <= left, "%s: %s does not fit in place", alias->key, pair);
             pair += length + (pair[length] == ' ');
@@ -340,6 +441,7 @@ static void test_config_json(void) {
 
 int main(void) {
     test_forms();
+    test_losses();
     test_stages();
     test_verl_keys();
     test_other_programs();
