@@ -13,7 +13,8 @@ for program in "$1"/test_* test/test_*.sh; do
     milliseconds=$((($(date +%s%N) - start) / 1000000))
     closing=$(printf '%s\n' "$output" | grep -E '^[a-z_0-9]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
     if [ -z "$closing" ]; then closing="$(basename "$program"): 0 passed, 1 failed, 0 skipped (ended with status $status before its closing line)"; fi
-    [ -n "${VERBOSE:-}" ] && printf '%s\n' "$output" | grep -E '^ok ' 
+    [ -n "${VERBOSE:-}" ] && printf '%s\n' "$output" | grep -E '^ok '
+    printf '%s\n' "$output" | sed -n 's/^show /  /p' # figures that every run of the tests is to print
     printf '%s\n' "$output" | grep -E '^(FAIL|skip)|error|Sanitizer' | head -n 40
     printf '%s (%d ms)\n' "$closing" "$milliseconds"
     set -- "$1" $(printf '%s' "$closing" | sed 's/^[^:]*: \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped.*/\1 \2 \3/')

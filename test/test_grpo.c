@@ -69,7 +69,7 @@ static void test_token(void) {
         }
     }
     check(wrong == 0, "%d of %d tokens are off", wrong, count);
-    printf("ok   %d tokens: loss and derivative as the equations\n", count);
+    printf("show %d tokens: loss and derivative as the equations\n", count);
 }
 // What the clamps hold is worth a number each: e^20 with no slope past the ratio's, 10 with no slope past the KL's.
 static void test_clamps(void) {
@@ -198,7 +198,7 @@ static void test_minibatch(void) {
             }
         }
         check(worst < 2e-6, "k%d: a derivative is %.1e away from the difference of the whole minibatch's loss", type + 1, worst);
-        printf("ok   k%d: derivatives within %.1e of finite differences, the same to the bit in 1, 2 and 4 micro-batches\n", type + 1, worst);
+        printf("show k%d: derivatives within %.1e of finite differences, the same to the bit in 1, 2 and 4 micro-batches\n", type + 1, worst);
     }
     samples_free(&samples);
 }
@@ -252,7 +252,7 @@ static void test_gradient(void) {
         float *parts = minibatch_gradient(&tiny, &samples, k ? 20 : 50, false, &trained, &count);
         const double off = distance(parts, whole, tiny.policy.parameters.total);
         check(count == (k ? 4 : 2) && off < 2e-6, "the gradient of %d micro-batches is off by %.1e", count, off); // only the order of fp32 sums differs
-        printf("ok   gradient of %d micro-batches: off by %.1e\n", count, off);
+        printf("show gradient of %d micro-batches: off by %.1e\n", count, off);
         free(parts);
     }
     float *all = minibatch_gradient(&tiny, &samples, ROWS, false, &plain, &count), *loud = minibatch_gradient(&tiny, &samples, ROWS, true, &plain, &count);
@@ -275,7 +275,7 @@ static void test_gradient(void) {
         }
     }
     check(nearest > 0.5, "with --microbatch_sum the split shows: the gradients are only %.2f apart", nearest);
-    printf("ok   20 losses: the gradient of 4 micro-batches is off by %.1e at most; summed per micro-batch it would be by %.1f\n", worst, nearest);
+    printf("show 20 losses: the gradient of 4 micro-batches is off by %.1e at most; summed per micro-batch it would be by %.1f\n", worst, nearest);
     samples_free(&samples);
     tiny_model_free(&tiny);
 }

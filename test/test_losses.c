@@ -136,7 +136,7 @@ static void test_torch(void) {
         data->samples.list[3].masked = false;
     }
     for (size_t s = 0; s < sizeof(worst) / sizeof(worst[0]); s++) {
-        printf("ok   %-9s with every aggregation, KL, dual clip, weight and mask: derivatives within %.1e of PyTorch's, losses within %.1e, allowed %.0e\n", surrogate_names[s], worst[s][0], worst[s][1], close_to_torch);
+        printf("show %-9s with every aggregation, KL, dual clip, weight and mask: derivatives within %.1e of PyTorch's, losses within %.1e, allowed %.0e\n", surrogate_names[s], worst[s][0], worst[s][1], close_to_torch);
     }
     check(count == 240, "%zu variants", count);
     free(loss), free(by_logprob), free(by_entropy), free(options);
@@ -237,7 +237,7 @@ static void test_equations(void) {
             }
         }
         check(s == SURROGATE_CISPO || s == SURROGATE_REINFORCE || without_slope > 0, "%s: some tokens are clipped", surrogate_names[s]);
-        printf("ok   %-9s in %d variants: losses within %.1e of the equation in long double, derivatives within %.1e of its finite differences, none where clipped (%d)\n", surrogate_names[s], variants, worst_loss, worst, without_slope);
+        printf("show %-9s in %d variants: losses within %.1e of the equation in long double, derivatives within %.1e of its finite differences, none where clipped (%d)\n", surrogate_names[s], variants, worst_loss, worst, without_slope);
     }
     free_data(&data);
 }
@@ -263,7 +263,7 @@ static void test_splits(void) {
             }
         }
     }
-    printf("ok   20 losses: the same bits in 1, 2 and 4 micro-batches and alone, in chunks of 1, 3, 5, 7 rows and whole\n");
+    printf("show 20 losses: the same bits in 1, 2 and 4 micro-batches and alone, in chunks of 1, 3, 5, 7 rows and whole\n");
     free_data(&data);
 }
 // --microbatch_sum: each micro-batch divides by its own counts. One is then as good as a minibatch of its own.
@@ -339,7 +339,7 @@ static void test_advantages(void) {
         for (int k = 0; k < 5; k++) { worst = larger(worst, relative(shaping_kl(&data.samples.list[i], kl_estimators[k]), (double)kl[k * ANSWERS + i])); }
     }
     check(worst < close_to_torch, "what is taken off rewards is %.1e away from PyTorch's", worst);
-    printf("ok   overlong punishment and the KL of whole answers: within %.1e of PyTorch's, allowed %.0e\n", worst, close_to_torch);
+    printf("show overlong punishment and the KL of whole answers: within %.1e of PyTorch's, allowed %.0e\n", worst, close_to_torch);
     for (int shaped = 0; shaped < 2; shaped++) {
         float *want = read_floats(names[shaped], &count);
         for (int e = 0; e < 5; e++) {
@@ -348,7 +348,7 @@ static void test_advantages(void) {
             advantage_estimators[e](&data.samples, GROUP);
             for (int i = 0; i < ANSWERS; i++) { off = larger(off, relative((double)data.samples.list[i].advantage, (double)want[e * ANSWERS + i])); }
             check(off < close_to_torch, "%s of %s: %.1e away from PyTorch's", advantage_names[e], names[shaped], off);
-            if (shaped) { printf("ok   advantage %-20s within %.1e of PyTorch's, allowed %.0e\n", advantage_names[e], off, close_to_torch); }
+            if (shaped) { printf("show advantage %-20s within %.1e of PyTorch's, allowed %.0e\n", advantage_names[e], off, close_to_torch); }
         }
         free(want);
     }
@@ -428,7 +428,7 @@ static void test_dynamic_sampling(void) {
     const LossCounts counts = loss_counts(&samples, 0, 4 * GROUP);
     check(counts.tokens == 0 && counts.sequences == 0, "and counts nothing then");
     samples_free(&samples);
-    printf("ok   dynamic sampling: groups without a signal are dropped, the others keep their prompts, tokens and log-probabilities\n");
+    printf("show dynamic sampling: groups without a signal are dropped, the others keep their prompts, tokens and log-probabilities\n");
 }
 
 int main(void) {
