@@ -9,6 +9,7 @@
 #include "llmc/policy_io.h"
 #include "llmc/transformer.h"
 
+enum { CHECKPOINT_MAX_STEP = 1 << 30 };
 typedef struct {
     int step;              // steps done
     int stage;             // index of the running stage
@@ -51,6 +52,15 @@ static inline void checkpoint_fingerprint(char text[20], const Policy *p) {
 static inline void checkpoint_path(char path[1024], const char *run_dir, int step, const char *suffix) {
     snprintf(path, 1024, "%.900s/checkpoints/step_%06d%s", run_dir, step, suffix);
 }
+// The step of the folder that checkpoint_path calls step_000100 (with a suffix: step_000100.tmp); -1 for every other name. Whoever
+// brought the folder chose its name: step_100 or step_4294967297 would be taken for a folder that is not there.
+static inline int checkpoint_step_of(const char *name, const char *suffix) {
+    char again[64];
+    long step = strncmp(name, "step_", 5) != 0 ? -1 : strtol(name + 5, NULL, 10);
+    if (step < 0 || step > CHECKPOINT_MAX_STEP) { return -1; }
+    snprintf(again, sizeof(again), "step_%06ld%s", step, suffix);
+    return strcmp(name, again) != 0 ? -1 : (int)step;
+}
 // The step of the newest complete checkpoint, -1 when there is none. Unfinished ones are passed over.
 static inline int checkpoint_latest(const char *run_dir) {
     char folder[1024], path[1100];
@@ -59,8 +69,7 @@ static inline int checkpoint_latest(const char *run_dir) {
     struct dirent *entry;
     int latest = -1;
     while (directory && (entry = readdir(directory))) {
-        int step, used = 0;
-        if (sscanf(entry->d_name, "step_%d%n", &step, &used) != 1 || entry->d_name[used]) { continue; }
+        int step = checkpoint_step_of(entry->d_name, "");
         snprintf(path, sizeof(path), "%.900s/%.100s/trainer_state.json", folder, entry->d_name);
         if (step > latest && file_exists(path)) { latest = step; }
     }
@@ -76,10 +85,9 @@ static inline void checkpoint_prune(const char *run_dir, int keep) { // removes 
         struct dirent *entry;
         int count = 0, oldest = newest;
         while (directory && (entry = readdir(directory))) {
-            int step, used = 0;
-            if (sscanf(entry->d_name, "step_%d%n", &step, &used) != 1 || used < (int)strlen("step_000000")) { continue; }
-            const bool temporary = !strcmp(entry->d_name + used, ".tmp");
-            if (entry->d_name[used] && !temporary) { continue; } // step_000100_best: somebody's own
+            const int step = checkpoint_step_of(entry->d_name, "");
+            const bool temporary = checkpoint_step_of(entry->d_name, ".tmp") >= 0;
+            if (step < 0 && !temporary) { continue; } // step_000100_best: somebody's own
             snprintf(path, sizeof(path), "%.1000s/%.255s/trainer_state.json", folder, entry->d_name);
             if (temporary || !file_exists(path)) {
                 *strrchr(path, '/') = 0;
@@ -91,7 +99,10 @@ static inline void checkpoint_prune(const char *run_dir, int keep) { // removes 
         }
         if (directory) { closedir(directory); }
         if (keep == 0 || count <= keep || oldest == newest) { return; }
-        checkpoint_path(path, run_dir, oldest, "/trainer_state.json");
+        struct stat status;
+        checkpoint_path(path, run_dir, oldest, "");
+        const bool is_link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode); // what a link leads to is not ours to remove
+        checkpoint_path(path, run_dir, oldest, is_link ? "" : "/trainer_state.json");
         if (unlink(path) != 0) { return; } // first, so that a kill in between leaves no half of it that looks whole
         checkpoint_path(path, run_dir, oldest, "");
         directory_remove(path);
@@ -151,7 +162,7 @@ static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *st
     bool ok = json_unpack_ex(json, &found, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "step", &numbers[0], "stage", &numbers[1], "stage_start", &numbers[2], "warmup_start", &numbers[3],
                              "updates", &numbers[4], "data_position", &numbers[5], "fingerprint", &fingerprint) == 0;
     if (!ok) { error_set(error, "%s: %s: this is not the state of a trainer", path, found.text); }
-    const json_int_t most[6] = {1 << 30, numbers[0], numbers[0], numbers[0], INT_MAX, (json_int_t)1 << 50};
+    const json_int_t most[6] = {CHECKPOINT_MAX_STEP, numbers[0], numbers[0], numbers[0], INT_MAX, (json_int_t)1 << 50};
     for (int i = 0; ok && i < 6; i++) { // starts lie before the step; there are fewer stages than steps
         if (numbers[i] < 0 || numbers[i] > most[i]) { ok = error_set(error, "%s: number %lld cannot be in step %lld", path, (long long)numbers[i], (long long)numbers[0]); }
     }

@@ -168,7 +168,10 @@ static inline bool atomic_file_open(AtomicFile *atomic, const char *path, Error 
     struct stat status;
     atomic->file = NULL;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) { return error_set(error, "%s: is there and is not a file: it would be replaced", path); } // /dev/null
-    atomic->file = fopen(atomic->temporary, "wb");
+    // What a killed run left goes; O_EXCL: no symbolic link that somebody put there leads the bytes elsewhere.
+    unlink(atomic->temporary);
+    int descriptor = open(atomic->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    atomic->file = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
     return atomic->file || error_set(error, "%s: cannot be written: %s", path, strerror(errno));
 }
 static inline void atomic_file_abort(AtomicFile *atomic) {
@@ -211,16 +214,16 @@ static inline bool directory_sync(const char *path, Error *error) {
     if (descriptor >= 0) { close(descriptor); }
     return ok;
 }
-static inline void directory_remove(const char *path) { // one level deep, as checkpoints are
-    DIR *directory = opendir(path);
+// Removes a folder one level deep, as checkpoints are. Of a symbolic link only the link goes: what it leads to is not ours.
+static inline void directory_remove(const char *path) {
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
     struct dirent *entry;
-    char file[2048];
     while (directory && (entry = readdir(directory))) {
-        snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) { unlink(file); }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) { unlinkat(descriptor, entry->d_name, 0); }
     }
     if (directory) { closedir(directory); }
-    rmdir(path);
+    if (rmdir(path) != 0 && !directory) { unlink(path); }
 }
 static inline bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 

@@ -329,6 +329,47 @@ static void test_latest_and_pruning(void) {
     check(checkpoint_latest(run) == 9, "what is left of a checkpoint is none");
     tiny_model_free(&tiny);
 }
+// A run_dir that came from elsewhere may hold names that no run gives, and symbolic links: nothing they lead to is written or removed.
+static void test_names_and_links(void) {
+    static const char *const foreign[] = {"step_5", "step_00000a", "step_ 00005", "step_+00005", "step_-00005", "step_0000005", "step_4294967297", "step_99999999999999999999", "step_1073741825", "step_000005x"};
+    char run[100], folder[200], elsewhere[100], link_path[300];
+    snprintf(run, sizeof(run), "%s/foreign", root);
+    snprintf(folder, sizeof(folder), "%s/checkpoints", run);
+    snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", root);
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) { make_folder(run, foreign[i], true); }
+    check(checkpoint_latest(run) == -1, "latest %d among names that no run gives", checkpoint_latest(run));
+    checkpoint_prune(run, 1);
+    int left = 0;
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) { left += file_exists(path_of("%s/%s/model.safetensors", folder, foreign[i])); }
+    check(left == sizeof(foreign) / sizeof(foreign[0]), "%d of those folders stay", left);
+    remove_tree(run);
+
+    TinyModel tiny = model_create(83, 4);
+    Error error = {""};
+    check(directory_create(elsewhere, &error) && directory_create(folder, &error), "%s", error.text);
+    const char *mine[] = {"precious", "trainer_state.json"};
+    for (int i = 0; i < 2; i++) { write_text(path_of("%s/%s", elsewhere, mine[i]), "mine"); }
+    // an old checkpoint, a half-written one, and the one about to be written, all of them links
+    const char *links[] = {"step_000001", "step_000002.tmp", "step_000003.tmp", "step_000003"};
+    for (int i = 0; i < 4; i++) {
+        snprintf(link_path, sizeof(link_path), "%s/%s", folder, links[i]);
+        check(symlink(elsewhere, link_path) == 0, "%s: %s", link_path, strerror(errno));
+    }
+    save(run, &tiny.policy, 3, 1);
+    check_text(listing(folder), "step_000003", "a save in the midst of links");
+    check_text(listing(elsewhere), "precious trainer_state.json", "what they led to is whole");
+    // a file of the checkpoint under its temporary name, and a run's own config.json under it
+    const char *const path = path_of("%s/linked.json", root);
+    check(symlink(path_of("%s/precious", elsewhere), path_of("%s.tmp", path)) == 0, "%s", strerror(errno));
+    write_text(path, "new");
+    for (int i = 0; i < 2; i++) {
+        Buffer bytes = read_file(i ? path_of("%s/precious", elsewhere) : path);
+        check_text(bytes.data, i ? "mine" : "new", "a temporary name that was a link");
+        buffer_free(&bytes);
+    }
+    check(!file_exists(path_of("%s.tmp", path)), "and is gone");
+    tiny_model_free(&tiny);
+}
 
 // ---- a disk that is full
 // Whether a save of step 2 into `run`, where step 1 is, fails with a sentence that mentions `why` and leaves step 1 as it was.
@@ -394,6 +435,7 @@ int main(void) {
     test_round_trip();
     test_damage();
     test_latest_and_pruning();
+    test_names_and_links();
     test_full_disk();
     remove_tree(root);
     return check_report("test_checkpoint");
