@@ -119,6 +119,11 @@ static inline bool option_flag_parse(const char *value, bool *out) {
     }
     return false;
 }
+static inline bool option_text_is_utf8(const char *value) { // all that config.json can hold, and a run must find again
+    json_t *json = json_string(value);
+    json_decref(json);
+    return json != NULL;
+}
 // `shown` is the option as the user wrote it.
 static inline bool option_set(void *config, const Option *option, const char *value, const char *shown, Error *error) {
     static const char *const kinds[] = {"a whole number", "a whole number", "a number", "a text", "true or false"};
@@ -139,6 +144,7 @@ static inline bool option_set(void *config, const Option *option, const char *va
         ok = isfinite(real) && option_number_allowed(option->allowed, (double)real);
         break;
     case OPTION_text:
+        if (!option_text_is_utf8(value)) { return error_set(error, "%s: \"%.200s\" is not UTF-8, the only text that config.json can hold: use another name", shown, value); }
         ok = option_choice_allowed(option->allowed, value);
         break;
     case OPTION_flag:

@@ -104,6 +104,7 @@ static void test_forms(void) {
         {"--loss ppo", "only grpo|dr_grpo"},
         {"--advantage gae", "only grpo|dr_grpo"},
         {"--surrogate gmpo", "only ppo|gspo"},
+        {"-d caf\xE9.parquet", "is not UTF-8"},
         {"--aggregate seq-mean", "only token-mean"},
         {"--kl_type abs", "only k1|k2|k3"},
         {"--kl_type k", "only k1|k2|k3"},
