@@ -125,6 +125,17 @@ static inline Prompt prompt_set_get(const PromptSet *set, int i) {
     const char *text = (const char *)(ids + head->ids), *problem = text + head->text_bytes + 1, *truth = problem + head->problem_bytes + 1;
     return (Prompt){.ids = ids, .count = (int)head->ids, .text = text, .problem = problem, .truth_json = truth, .data_source = truth + head->truth_bytes + 1, .index = head->index};
 }
+// Whether a model of `vocab` tokens can be asked every prompt of a set that has been opened: a file from elsewhere may have right
+// checksums and ids of another model's.
+static inline bool prompt_set_check_limits(const PromptSet *set, const char *path, int max_prompt_tokens, int vocab, Error *error) {
+    for (int i = 0; i < prompt_set_count(set); i++) {
+        int count = prompt_set_get(set, i).count;
+        if (count > max_prompt_tokens) {
+            return error_set(error, "%s: prompt %d has %d tokens, more than --max_prompt_tokens %d: raise it, or prepare the file again", path, i, count, max_prompt_tokens);
+        }
+    }
+    return set->largest_id < vocab || error_set(error, "%s: holds id %d, the tokenizer has %d: prepare the file again", path, set->largest_id, vocab);
+}
 static inline void prompt_set_close(PromptSet *set) {
     if (!set) { return; }
     mapping_close(&set->file);

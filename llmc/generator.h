@@ -73,13 +73,7 @@ static inline PromptSet *prompts_open(const char *path, const char *model_dir, c
         path = prepared;
     }
     PromptSet *prompts = prompt_set_open(path, &error);
-    if (!prompts || !prompt_set_check_model(prompts, path, model_dir, &error)) { fatal("%s", error.text); }
-    for (int i = 0; i < prompt_set_count(prompts); i++) {
-        if (prompt_set_get(prompts, i).count > max_prompt_tokens) {
-            fatal("%s: prompt %d has %d tokens, more than --max_prompt_tokens %d: raise it, or prepare the file again", path, i, prompt_set_get(prompts, i).count, max_prompt_tokens);
-        }
-    }
-    if (prompt_set_largest_id(prompts) >= vocab) { fatal("%s: holds id %d, the tokenizer has %d: prepare the file again", path, prompt_set_largest_id(prompts), vocab); }
+    if (!prompts || !prompt_set_check_model(prompts, path, model_dir, &error) || !prompt_set_check_limits(prompts, path, max_prompt_tokens, vocab, &error)) { fatal("%s", error.text); }
     return prompts;
 }
 // Tokenizer, configuration and parameter table; no weights yet. For a plan config.json is enough.

@@ -258,6 +258,20 @@ static void check_damage(void) {
         seal(copy, file.size);
         check(!opens(copy, file.size), "a record %llu bytes behind the table's beginning less 24", (unsigned long long)beyond);
     }
+    // an id beyond the vocabulary, which right checksums do not rule out: the file opens, and no model of that size is asked it
+    uint64_t place;
+    uint32_t id = 1000000;
+    memcpy(copy, file.data, file.size);
+    memcpy(&place, copy + file.size - 8, 8);
+    memcpy(copy + place + PROMPT_RECORD_BYTES, &id, 4);
+    seal(copy, file.size);
+    check(opens(copy, file.size), "an id of a larger model");
+    PromptSet *set = prompt_set_open(out_path, &error);
+    error.text[0] = 0;
+    check(set && !prompt_set_check_limits(set, out_path, 1024, 1000000, &error) && strstr(error.text, "holds id 1000000, the tokenizer has 1000000"), "an id beyond the vocabulary: %s", error.text);
+    check(set && prompt_set_check_limits(set, out_path, 1024, 1000001, &error), "the vocabulary's last id: %s", error.text);
+    check(set && !prompt_set_check_limits(set, out_path, prompt_set_longest(set) - 1, 1000001, &error) && strstr(error.text, "more than --max_prompt_tokens"), "a prompt too long: %s", error.text);
+    prompt_set_close(set);
     free(copy);
     buffer_free(&file);
 }
