@@ -224,7 +224,8 @@ static inline bool safetensors_add_file(SafetensorsFolder *folder, const char *p
 }
 
 // ---- shards
-// File names of an index come from outside: no way out of the folder.
+// File names of an index come from outside: no way out of the folder. Symbolic links in it are followed, since Hugging Face's cache
+// is made of them; what they lead to is only read, and refused unless it is a regular file of the format.
 static inline bool safetensors_is_plain_name(const json_t *name) {
     const char *text = json_string_value(name);
     return text && *text && strlen(text) == json_string_length(name) && strlen(text) < 256 && !strchr(text, '/') && !strstr(text, "..") && strcmp(text, ".") != 0;

@@ -324,6 +324,16 @@ static void test_shards(void) {
     SafetensorsFolder *f = safetensors_open(folder, &error);
     check(f && f->count == 2 && strstr(f->files[safetensors_find(f, "step")->file].path, "one.safetensors"), "%s", f ? "the wrong file" : error.text);
     safetensors_close(f);
+    // A link is followed, as Hugging Face's cache wants it; one to something else than a file of the format is refused.
+    put_text("model.safetensors.index.json", "{\"weight_map\":{\"z.bias\":\"linked.safetensors\"}}");
+    const char *const targets[] = {"model-00001-of-00002.safetensors", "/etc/passwd", "/dev/zero", ".", "linked.safetensors"};
+    for (int i = 0; i < 5; i++) {
+        unlink(in_folder("linked.safetensors"));
+        check(symlink(targets[i], in_folder("linked.safetensors")) == 0, "%s", strerror(errno));
+        error.text[0] = 0;
+        check(opens(folder) == (i == 0) && (i == 0 || strstr(error.text, "linked.safetensors")), "a link to %s: %s", targets[i], error.text);
+    }
+    unlink(in_folder("linked.safetensors"));
 }
 
 // The trained model: every tensor has the shape that the architecture asks for, and one value is known.
