@@ -4,7 +4,7 @@
 # make help         this text                                                make clean        remove what was built
 # make ptxas        what each kernel takes of a GPU     make test BACKEND=emu   the kernels on an emulator, with race detection
 # make ladders      each kernel's rungs against the CPU body               dev/gpu_check.sh     everything that only a GPU can show
-# make ladders      the kernels of dev/, from naive to shipped, against the CPU bodies
+# make fuzz         what reads untrusted bytes, 20 minutes a target        make fuzz-smoke      30 seconds a target
 # BACKEND=cpu|cuda|emu forces a backend, PRECISION=FP32|BF16 the storage type, CC=gcc|clang the compiler.
 CC        := $(if $(filter default,$(origin CC)),cc,$(CC))
 NVCC      ?= $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
@@ -91,6 +91,7 @@ mutants: ; @sh test/mutants.sh
 # Registers, shared memory and spills of every kernel; a spill is an error.
 ptxas: ; @sh scripts/ptxas.sh $(NVCC) $(filter-out -gencode arch=% -MMD -MP,$(NVCCFLAGS))
 -include dev/rules.mk
+-include test/fuzz/rules.mk
 help: ; @sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
 clean: ; rm -rf build $(PROGRAMS)
 .PHONY: all objects test tests test_all sanitize check mutants ptxas help clean
