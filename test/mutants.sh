@@ -146,22 +146,29 @@ llmc/grading.h test_miniature s/tokenizer_decode(grading->tokenizer, s->prompt_i
 llmc/grading.h test_miniature s/grading->prompt_index\[s->prompt\]/s->prompt/
 llmc/records.h test_miniature s/s->finished ? "true" : "false"/s->finished ? "false" : "true"/
 llmc/records.h test_miniature s/"%.9g", (double)s->logprob/"%.6g", (double)s->logprob/
+llmc/options.h test_options s/if (!option_text_is_utf8(value))/if (false)/
+data/prompts.h test_prompts s/set->largest_id < vocab ||/set->largest_id <= vocab ||/
+data/prompts.h test_prompts s/if (count > max_prompt_tokens)/if (count > max_prompt_tokens + 1)/
 llmc/policy_io.h test_checkpoint s/(parameter->offset + done) \* element/parameter->offset * element/
 llmc/policy_io.h test_checkpoint s/piece, count \* element, error); }$/&/;s/if (ok) { device_upload(/if (ok \&\& done == 0) { device_upload(/
 llmc/policy_io.h test_checkpoint s/ok = safetensors_check_shape.*/ok = true;/
 llmc/checkpoint.h test_checkpoint s/count <= keep/count < keep/
 llmc/checkpoint.h test_checkpoint s/step < oldest ? step : oldest/step > oldest ? step : oldest/
 llmc/checkpoint.h test_checkpoint s/step > latest \&\& file_exists(path)/step > latest/
-llmc/checkpoint.h test_checkpoint s/ || entry->d_name\[used\]) { continue; }/) { continue; }/
+llmc/checkpoint.h test_checkpoint s/return strcmp(name, again) != 0 ? -1 : (int)step/return (int)step/
+llmc/checkpoint.h test_checkpoint s/ || step > CHECKPOINT_MAX_STEP//
+llmc/checkpoint.h test_checkpoint s/is_link ? "" : /is_link ? "\/trainer_state.json" : /
+llmc/common.h test_checkpoint s/ | O_NOFOLLOW//
+llmc/common.h test_checkpoint s/^    unlink(atomic->temporary);$//
 llmc/checkpoint.h test_checkpoint s/ok \&\& strcmp(now, fingerprint) != 0/false/
 llmc/checkpoint.h test_checkpoint s/"data_position", (json_int_t)state->data_position/"data_position", (json_int_t)(int)state->data_position/
 llmc/checkpoint.h test_checkpoint s/numbers\[i\] > most\[i\]/numbers[i] > most[0]/
 llmc/dataset.h test_batch s/+ count > dataset->count/+ count > dataset->count + 1/
 llmc/dataset.h test_batch s/\*position += dataset->count - \*position % dataset->count;//
 llmc/dataset.h test_batch s/+ dataset->per_step > dataset->count/> dataset->count/
-llmc/checkpoint.h test_checkpoint s/arrays\[1\] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_v}/arrays[1] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_m}/
+llmc/checkpoint.h test_checkpoint s/arrays\[1\] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_v, true}/arrays[1] = (PolicyArray){"adam_v.", SAFETENSORS_F32, p->adam_m, true}/
 llmc/checkpoint.h test_checkpoint s/checkpoint_path(temporary, run_dir, state->step, ".tmp")/checkpoint_path(temporary, run_dir, state->step, "")/
-llmc/checkpoint.h test_checkpoint s/done < bytes; done += most/done < most; done += most/
+llmc/checkpoint.h test_checkpoint s/done < p->parameters.total; done += most/done < most; done += most/
 llmc/sft.h test_miniature s/(float)(-1 \/ response_tokens)/(float)(1 \/ response_tokens)/
 llmc/sft.h test_miniature s/(float)(-1 \/ response_tokens)/(float)(-1.0 \/ batch->rows)/
 llmc/sft.h test_miniature s/ints_push(&ids, eos);/ints_push(\&ids, eos + 1);/

@@ -119,6 +119,7 @@ state = {"step": 3, "stage": 0, "stage_start": 0, "data_start": 0, "warmup_start
 put("checkpoint", "state", b"\0" + json.dumps(state, indent=2).encode() + b"\n")
 metrics = {"step": 1, "data": {"training/global_step": 1, "critic/score/mean": 0.5, "val-core/aime/acc/mean@4": 0.25, "actor/grad_norm": None, "_timestamp": 1.7e9, "_runtime": 2.5}, "fingerprint": "0badcafe"}
 put("checkpoint", "metrics", b"\3" + b"".join(compact({**metrics, "step": s}).encode() + b"\n" for s in (0, 1, 2, 9)))
+put("checkpoint", "metrics_many", b"\3" + compact({"step": 1, "data": {f"n{i}": i for i in range(161)}}).encode() + b"\n")
 put("checkpoint", "samples", b"\4" + b"".join(compact({"step": s, "reward": 1.0, "prompt": "<b>1+1=", "response": "</think>\\boxed{2}", "truth": "[\"2\"]", "reason": "text equal"}).encode() + b"\n" for s in (1, 1, 9)))
 put("checkpoint", "config", b"\5" + compact({"context": "8192:2,16384:3,24576", "group_size": 8, "learning_rate": 1e-6, "train_data": "a.parquet", "loss": "grpo", "seed": 1, "eval_before_train": True}).encode())
 put("checkpoint", "names", b"\6step_000001\nstep_000100\nstep_000007.tmp\nstep_000002\nstep_000100_best\nstep_99999999999\nstep_-00001")

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(prompt.count >= 1 && prompt.count <= prompt_set_longest(set) && bytes < size);
         for (int t = 0; t < prompt.count; t++) { assert(prompt.ids[t] >= 0 && prompt.ids[t] <= prompt_set_largest_id(set)); }
     }
+    if (set && !prompt_set_check_limits(set, "prompts.bin", 1024, 151665, &error)) { assert(prompt_set_longest(set) > 1024 || prompt_set_largest_id(set) >= 151665); }
     prompt_set_close(set);
     free(file);
     return 0;
