@@ -13,14 +13,14 @@ enum { PAGE_DATA,
        PAGE_INDEX,
        PAGE_DICTIONARY,
        PAGE_DATA_V2 };
-#define PARQUET_PAGE_MEMORY_LIMIT (1ull << 30)   // all page buffers of a file together
+#define PARQUET_PAGE_MEMORY_LIMIT (1ull << 30)   // all page buffers and dictionaries of a file together
 #define PARQUET_ROW_LIMIT         (256ull << 20) // about the bytes that one row takes as JSON
 
 typedef struct {
     int descriptor;
     const char *path;
     uint64_t data_end;    // where the footer begins
-    uint64_t page_memory; // bytes in page buffers now
+    uint64_t page_memory; // bytes in page buffers and dictionaries now
     uint64_t row_bytes;   // of the row being put together
     int row_group;        // counted from 0, for errors
     Error *error;         // of the call in progress
@@ -80,14 +80,18 @@ static inline bool source_read(const ParquetSource *source, void *out, size_t by
     }
     return true;
 }
+// Counts what is about to be allocated against the file's budget.
+static inline bool column_take_memory(ParquetColumn *column, uint64_t bytes) {
+    if (bytes > PARQUET_PAGE_MEMORY_LIMIT - column->source->page_memory) {
+        return column_fail(column, "its %llu bytes would take the pages and dictionaries beyond 1 GiB of memory", (unsigned long long)bytes);
+    }
+    column->source->page_memory += bytes;
+    return true;
+}
 // Makes the buffer hold `bytes`, within the file's budget.
 static inline bool column_size_buffer(ParquetColumn *column, Buffer *buffer, size_t bytes) {
     if (bytes + 1 > buffer->capacity) {
-        uint64_t more = bytes + 1 - buffer->capacity;
-        if (column->source->page_memory + more > PARQUET_PAGE_MEMORY_LIMIT) {
-            return column_fail(column, "its %zu bytes would take the pages beyond 1 GiB of memory", bytes);
-        }
-        column->source->page_memory += more;
+        if (!column_take_memory(column, bytes + 1 - buffer->capacity)) { return false; }
         free(buffer->data); // the old contents are not wanted
         *buffer = (Buffer){(char *)host_realloc(NULL, bytes + 1), 0, bytes + 1};
     }
@@ -258,6 +262,9 @@ static inline bool column_read_dictionary(ParquetColumn *column, const PageHeade
     Bytes plain;
     if (page->encoding != ENCODING_PLAIN && page->encoding != ENCODING_PLAIN_DICTIONARY) { return column_fail(column, "the dictionary has encoding %d", page->encoding); }
     if (!column_read_body(column, page, 0, &column->dictionary_page, &plain)) { return false; }
+    // An entry takes more than its value does: 16 bytes for one of a page that packs to nothing.
+    size_t entries = page->entries < 0 ? 0 : (size_t)page->entries, held = column->dictionary.capacity;
+    if (entries > held && !column_take_memory(column, (entries - held) * sizeof(*column->dictionary.entries))) { return false; }
     if (page->entries < 0 || !dictionary_read(&column->dictionary, column->field->physical, column->field->fixed_length, plain, (size_t)page->entries)) {
         return column_fail(column, "the dictionary of %d values cannot be read", page->entries);
     }
@@ -344,7 +351,8 @@ static inline bool column_begin_chunk(ParquetColumn *column, ThriftReader *t) {
     column->position = (uint64_t)(dictionary_page >= 4 && dictionary_page < data_page ? dictionary_page : data_page);
     column->entries_left = entries;
     column->page_entries = 0;
-    free(column->dictionary.entries); // the last chunk's
+    column->source->page_memory -= column->dictionary.capacity * sizeof(*column->dictionary.entries); // the last chunk's
+    free(column->dictionary.entries);
     column->dictionary = (Dictionary){0};
     return column_advance(column);
 }

@@ -214,11 +214,47 @@ static void check_damage(void) {
     close(descriptor);
 }
 
+// Behind "PAR1" and pages that begin at byte 4: the footer of one row group of one row with one column. Written to `path`.
+static void write_one_column(Buffer *file, int physical, int repetition, int codec, int64_t entries) {
+    Buffer footer = {0};
+    int last = 0, field = 0, group = 0, chunk = 0, column = 0;
+    thrift_put_list(&footer, &last, 2, THRIFT_STRUCT, 2);
+    thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
+    thrift_put_text(&footer, "root");
+    thrift_put_integer(&footer, &field, 5, THRIFT_I32, 1);
+    thrift_put_end(&footer);
+    field = 0;
+    thrift_put_integer(&footer, &field, 1, THRIFT_I32, physical);
+    thrift_put_integer(&footer, &field, 2, THRIFT_I32, 1); // the length of a fixed one
+    thrift_put_integer(&footer, &field, 3, THRIFT_I32, repetition);
+    thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
+    thrift_put_text(&footer, "numbers");
+    thrift_put_end(&footer);
+    thrift_put_integer(&footer, &last, 3, THRIFT_I64, 1);
+    thrift_put_list(&footer, &last, 4, THRIFT_STRUCT, 1);
+    thrift_put_list(&footer, &group, 1, THRIFT_STRUCT, 1);
+    thrift_put_header(&footer, &chunk, 3, THRIFT_STRUCT);
+    thrift_put_integer(&footer, &column, 1, THRIFT_I32, physical);
+    thrift_put_integer(&footer, &column, 4, THRIFT_I32, codec);
+    thrift_put_integer(&footer, &column, 5, THRIFT_I64, entries);
+    thrift_put_integer(&footer, &column, 9, THRIFT_I64, 4);
+    thrift_put_end(&footer);
+    thrift_put_end(&footer);
+    thrift_put_integer(&footer, &group, 3, THRIFT_I64, 1);
+    thrift_put_end(&footer);
+    thrift_put_end(&footer);
+    uint32_t length = (uint32_t)footer.size;
+    buffer_append(file, footer.data, footer.size);
+    buffer_append(file, &length, 4);
+    buffer_append_text(file, "PAR1");
+    write_bytes(file->data, file->size);
+    buffer_free(&footer);
+}
 // A hundred bytes that stand for one row of 2^31 - 1 numbers: a dictionary of one value, indices of no bits, runs of levels.
 static void check_bomb(void) {
     const unsigned char levels[] = {6, 0, 0, 0, 0xFE, 0xFF, 0xFF, 0xFF, 0x0F, 1}; // length; a run of 2^31 - 1 ones
     const unsigned char repetition[] = {8, 0, 0, 0, 2, 0, 0xFC, 0xFF, 0xFF, 0xFF, 0x0F, 1};
-    Buffer file = {0}, footer = {0};
+    Buffer file = {0};
     buffer_append_text(&file, "PAR1");
     for (int is_data = 0; is_data < 2; is_data++) {
         int last = 0, inner = 0, bytes = is_data ? (int)(sizeof(repetition) + sizeof(levels) + 1) : 4;
@@ -238,42 +274,40 @@ static void check_bomb(void) {
         if (is_data) { buffer_append(&file, levels, sizeof(levels)); }
         if (is_data) { buffer_append(&file, "\0", 1); }
     }
-    int last = 0, field = 0, group = 0, chunk = 0, column = 0;
-    thrift_put_list(&footer, &last, 2, THRIFT_STRUCT, 2);
-    thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
-    thrift_put_text(&footer, "root");
-    thrift_put_integer(&footer, &field, 5, THRIFT_I32, 1);
-    thrift_put_end(&footer);
-    field = 0;
-    thrift_put_integer(&footer, &field, 1, THRIFT_I32, PHYSICAL_INT32);
-    thrift_put_integer(&footer, &field, 3, THRIFT_I32, REPEATED);
-    thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
-    thrift_put_text(&footer, "numbers");
-    thrift_put_end(&footer);
-    thrift_put_integer(&footer, &last, 3, THRIFT_I64, 1);
-    thrift_put_list(&footer, &last, 4, THRIFT_STRUCT, 1);
-    thrift_put_list(&footer, &group, 1, THRIFT_STRUCT, 1);
-    thrift_put_header(&footer, &chunk, 3, THRIFT_STRUCT);
-    thrift_put_integer(&footer, &column, 1, THRIFT_I32, PHYSICAL_INT32);
-    thrift_put_integer(&footer, &column, 4, THRIFT_I32, CODEC_NONE);
-    thrift_put_integer(&footer, &column, 5, THRIFT_I64, INT32_MAX);
-    thrift_put_integer(&footer, &column, 9, THRIFT_I64, 4);
-    thrift_put_end(&footer);
-    thrift_put_end(&footer);
-    thrift_put_integer(&footer, &group, 3, THRIFT_I64, 1);
-    thrift_put_end(&footer);
-    thrift_put_end(&footer);
-    uint32_t length = (uint32_t)footer.size;
-    buffer_append(&file, footer.data, footer.size);
-    buffer_append(&file, &length, 4);
-    buffer_append_text(&file, "PAR1");
-    write_bytes(file.data, file.size);
+    write_one_column(&file, PHYSICAL_INT32, REPEATED, CODEC_NONE, INT32_MAX);
     Error error = {""};
     json_t *rows = read_rows(path, &error);
     check(json_array_size(rows) == 0 && strstr(error.text, "a single row takes more than"), "a row of 2^31 numbers is refused: %s", error.text);
     json_decref(rows);
     buffer_free(&file);
-    buffer_free(&footer);
+}
+// Two kilobytes that become a dictionary of 2^26 values of one byte each: as entries they would take a gibibyte.
+static void check_dictionary_bomb(void) {
+    const int values = 1 << 26;
+    char *zeros = (char *)host_alloc((size_t)values);
+    Buffer file = {0}, stored = {0};
+    buffer_reserve(&stored, ZSTD_compressBound((size_t)values));
+    stored.size = ZSTD_compress(stored.data, stored.capacity, zeros, (size_t)values, 1);
+    int last = 0, inner = 0;
+    buffer_append_text(&file, "PAR1");
+    thrift_put_integer(&file, &last, 1, THRIFT_I32, PAGE_DICTIONARY);
+    thrift_put_integer(&file, &last, 2, THRIFT_I32, values);
+    thrift_put_integer(&file, &last, 3, THRIFT_I32, (int64_t)stored.size);
+    thrift_put_header(&file, &last, 7, THRIFT_STRUCT);
+    thrift_put_integer(&file, &inner, 1, THRIFT_I32, values);
+    thrift_put_integer(&file, &inner, 2, THRIFT_I32, ENCODING_PLAIN);
+    thrift_put_end(&file);
+    thrift_put_end(&file);
+    buffer_append(&file, stored.data, stored.size);
+    check(file.size < 10000, "the page takes %zu bytes", file.size);
+    write_one_column(&file, PHYSICAL_FIXED, REQUIRED, CODEC_ZSTD, 1);
+    Error error = {""};
+    json_t *rows = read_rows(path, &error);
+    check(json_array_size(rows) == 0 && strstr(error.text, "beyond 1 GiB"), "a dictionary of a gibibyte is refused: %s", error.text);
+    json_decref(rows);
+    buffer_free(&file);
+    buffer_free(&stored);
+    free(zeros);
 }
 
 // ---- real files
@@ -356,6 +390,7 @@ int main(void) {
     check_writer();
     check_damage();
     check_bomb();
+    check_dictionary_bomb();
     check_real_files();
     unlink(path);
     rmdir(folder);
