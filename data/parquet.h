@@ -60,7 +60,7 @@ static inline bool parquet_read_footer(ParquetFile *file, Error *error) {
     if (memcmp(head, "PAR1", 4) != 0) { return error_set(error, "%s: ends like a Parquet file but does not begin with PAR1; fetch it again", file->path); }
     uint64_t length = bytes_read_unsigned(tail, 4);
     if (length > size - 12) { return error_set(error, "%s: announces a footer of %llu bytes in a file of %llu", file->path, (unsigned long long)length, (unsigned long long)size); }
-    source->data_end = size - 8 - length;
+    source->data_end = source->unread = size - 8 - length;
     buffer_reserve(&file->footer, (size_t)length);
     file->footer.size = (size_t)length;
     return source_read(source, file->footer.data, (size_t)length, source->data_end);

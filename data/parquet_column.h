@@ -20,6 +20,7 @@ typedef struct {
     int descriptor;
     const char *path;
     uint64_t data_end;    // where the footer begins
+    uint64_t unread;      // bytes of the file that no page has been read from: each is read once
     uint64_t page_memory; // bytes in page buffers and dictionaries now
     uint64_t row_bytes;   // of the row being put together
     int row_group;        // counted from 0, for errors
@@ -188,6 +189,10 @@ static inline bool column_read_header(ParquetColumn *column, PageHeader *page) {
     if ((uint64_t)page->stored_size > source->data_end - column->position) {
         return column_fail(column, "the page's %d bytes reach into the footer", page->stored_size);
     }
+    // Row groups that share their pages would have them unpacked once for each: the time would grow with the square of the file.
+    uint64_t bytes = column->position - column->page_start + (uint64_t)page->stored_size;
+    if (bytes > source->unread) { return column_fail(column, "its bytes have been read before: pages overlap"); }
+    source->unread -= bytes;
     return true;
 }
 

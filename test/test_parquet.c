@@ -214,10 +214,10 @@ static void check_damage(void) {
     close(descriptor);
 }
 
-// Behind "PAR1" and pages that begin at byte 4: the footer of one row group of one row with one column. Written to `path`.
-static void write_one_column(Buffer *file, int physical, int repetition, int codec, int64_t entries) {
+// Behind "PAR1" and pages that begin at byte 4: the footer of row groups of one row with one column, all with these pages. Written to `path`.
+static void write_one_column(Buffer *file, int row_groups, int physical, int repetition, int codec, int64_t entries) {
     Buffer footer = {0};
-    int last = 0, field = 0, group = 0, chunk = 0, column = 0;
+    int last = 0, field = 0;
     thrift_put_list(&footer, &last, 2, THRIFT_STRUCT, 2);
     thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
     thrift_put_text(&footer, "root");
@@ -230,18 +230,21 @@ static void write_one_column(Buffer *file, int physical, int repetition, int cod
     thrift_put_header(&footer, &field, 4, THRIFT_BINARY);
     thrift_put_text(&footer, "numbers");
     thrift_put_end(&footer);
-    thrift_put_integer(&footer, &last, 3, THRIFT_I64, 1);
-    thrift_put_list(&footer, &last, 4, THRIFT_STRUCT, 1);
-    thrift_put_list(&footer, &group, 1, THRIFT_STRUCT, 1);
-    thrift_put_header(&footer, &chunk, 3, THRIFT_STRUCT);
-    thrift_put_integer(&footer, &column, 1, THRIFT_I32, physical);
-    thrift_put_integer(&footer, &column, 4, THRIFT_I32, codec);
-    thrift_put_integer(&footer, &column, 5, THRIFT_I64, entries);
-    thrift_put_integer(&footer, &column, 9, THRIFT_I64, 4);
-    thrift_put_end(&footer);
-    thrift_put_end(&footer);
-    thrift_put_integer(&footer, &group, 3, THRIFT_I64, 1);
-    thrift_put_end(&footer);
+    thrift_put_integer(&footer, &last, 3, THRIFT_I64, row_groups);
+    thrift_put_list(&footer, &last, 4, THRIFT_STRUCT, (size_t)row_groups);
+    for (int i = 0; i < row_groups; i++) {
+        int group = 0, chunk = 0, column = 0;
+        thrift_put_list(&footer, &group, 1, THRIFT_STRUCT, 1);
+        thrift_put_header(&footer, &chunk, 3, THRIFT_STRUCT);
+        thrift_put_integer(&footer, &column, 1, THRIFT_I32, physical);
+        thrift_put_integer(&footer, &column, 4, THRIFT_I32, codec);
+        thrift_put_integer(&footer, &column, 5, THRIFT_I64, entries);
+        thrift_put_integer(&footer, &column, 9, THRIFT_I64, 4);
+        thrift_put_end(&footer);
+        thrift_put_end(&footer);
+        thrift_put_integer(&footer, &group, 3, THRIFT_I64, 1);
+        thrift_put_end(&footer);
+    }
     thrift_put_end(&footer);
     uint32_t length = (uint32_t)footer.size;
     buffer_append(file, footer.data, footer.size);
@@ -274,7 +277,7 @@ static void check_bomb(void) {
         if (is_data) { buffer_append(&file, levels, sizeof(levels)); }
         if (is_data) { buffer_append(&file, "\0", 1); }
     }
-    write_one_column(&file, PHYSICAL_INT32, REPEATED, CODEC_NONE, INT32_MAX);
+    write_one_column(&file, 1, PHYSICAL_INT32, REPEATED, CODEC_NONE, INT32_MAX);
     Error error = {""};
     json_t *rows = read_rows(path, &error);
     check(json_array_size(rows) == 0 && strstr(error.text, "a single row takes more than"), "a row of 2^31 numbers is refused: %s", error.text);
@@ -300,7 +303,7 @@ static void check_dictionary_bomb(void) {
     thrift_put_end(&file);
     buffer_append(&file, stored.data, stored.size);
     check(file.size < 10000, "the page takes %zu bytes", file.size);
-    write_one_column(&file, PHYSICAL_FIXED, REQUIRED, CODEC_ZSTD, 1);
+    write_one_column(&file, 1, PHYSICAL_FIXED, REQUIRED, CODEC_ZSTD, 1);
     Error error = {""};
     json_t *rows = read_rows(path, &error);
     check(json_array_size(rows) == 0 && strstr(error.text, "beyond 1 GiB"), "a dictionary of a gibibyte is refused: %s", error.text);
@@ -308,6 +311,29 @@ static void check_dictionary_bomb(void) {
     buffer_free(&file);
     buffer_free(&stored);
     free(zeros);
+}
+// Row groups that share one page: each would be unpacked anew.
+static void check_shared_pages(void) {
+    for (int row_groups = 1; row_groups <= 3; row_groups++) {
+        Buffer file = {0};
+        Error error = {""};
+        int last = 0, inner = 0;
+        buffer_append_text(&file, "PAR1");
+        thrift_put_integer(&file, &last, 1, THRIFT_I32, PAGE_DATA);
+        thrift_put_integer(&file, &last, 2, THRIFT_I32, 4);
+        thrift_put_integer(&file, &last, 3, THRIFT_I32, 4);
+        thrift_put_header(&file, &last, 5, THRIFT_STRUCT);
+        thrift_put_integer(&file, &inner, 1, THRIFT_I32, 1);
+        thrift_put_integer(&file, &inner, 2, THRIFT_I32, ENCODING_PLAIN);
+        thrift_put_end(&file);
+        thrift_put_end(&file);
+        buffer_append(&file, "\x2A\0\0\0", 4);
+        write_one_column(&file, row_groups, PHYSICAL_INT32, REQUIRED, CODEC_NONE, 1);
+        json_t *rows = read_rows(path, &error);
+        check(json_array_size(rows) == 1 && (row_groups == 1 ? !error.text[0] : strstr(error.text, "row group 1") && strstr(error.text, "pages overlap")), "%d row groups with one page: %s", row_groups, error.text);
+        json_decref(rows);
+        buffer_free(&file);
+    }
 }
 
 // ---- real files
@@ -391,6 +417,7 @@ int main(void) {
     check_damage();
     check_bomb();
     check_dictionary_bomb();
+    check_shared_pages();
     check_real_files();
     unlink(path);
     rmdir(folder);
