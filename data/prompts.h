@@ -157,13 +157,15 @@ static inline bool prompts_truth_is_valid(const char *text, size_t bytes) {
     json_decref(truths);
     return ok;
 }
-// NULL, or what is wrong with record i. It must lie whole between the header and the table.
-static inline const char *prompt_set_check_record(PromptSet *set, uint32_t i) {
+// NULL, or what is wrong with record i. It must begin at *next, where the last one ended (the time to check records that share their
+// bytes would grow with the square of the file), and lie whole before the table; *next becomes where it ends.
+static inline const char *prompt_set_check_record(PromptSet *set, uint32_t i, uint64_t *next) {
     uint64_t place = set->places[i], end = set->header.table_position;
-    if (place % 8 != 0 || place < PROMPTS_HEADER_BYTES || place > end || end - place < PROMPT_RECORD_BYTES) { return "its place is out of range"; }
+    if (place != *next || end - place < PROMPT_RECORD_BYTES) { return "its place is not behind the last one's end"; }
     const PromptRecord *head = (const PromptRecord *)(set->file.data + place);
     uint64_t bytes = 4ull * head->ids + head->text_bytes + head->problem_bytes + head->truth_bytes + head->source_bytes + 4;
     if (bytes > end - place - PROMPT_RECORD_BYTES) { return "it is longer than the file"; }
+    *next = place + (PROMPT_RECORD_BYTES + bytes + 7) / 8 * 8; // at most `end`, which is a multiple of 8, as `place` is
     if (head->ids == 0 || head->ids > set->header.longest || head->zero != 0) { return "its number of tokens is out of range"; }
     Prompt prompt = prompt_set_get(set, (int)i);
     for (int t = 0; t < prompt.count; t++) {
@@ -202,8 +204,9 @@ static inline bool prompt_set_check(PromptSet *set, const char *path, Error *err
     }
     if (checksum != header->checksum) { return error_set(error, "%s: is damaged (checksum %08x, should be %08x); make it anew with ./prepare", path, checksum, header->checksum); }
     set->places = (const uint64_t *)(set->file.data + table);
+    uint64_t next = PROMPTS_HEADER_BYTES;
     for (uint32_t i = 0; i < header->count; i++) {
-        const char *fault = prompt_set_check_record(set, i);
+        const char *fault = prompt_set_check_record(set, i, &next);
         if (fault) { return error_set(error, "%s: prompt %u: %s; make it anew with ./prepare", path, i, fault); }
     }
     return true;

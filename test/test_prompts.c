@@ -258,6 +258,13 @@ static void check_damage(void) {
         seal(copy, file.size);
         check(!opens(copy, file.size), "a record %llu bytes behind the table's beginning less 24", (unsigned long long)beyond);
     }
+    uint64_t two[2], table; // two prompts with one record: a long one would be checked as often as the table names it
+    memcpy(copy, file.data, file.size);
+    memcpy(&table, copy + 40, 8);
+    memcpy(two, copy + table, 16);
+    memcpy(copy + table + 8, two, 8);
+    seal(copy, file.size);
+    check(file.size - table >= 16 && !opens(copy, file.size), "two prompts that share a record");
     // an id beyond the vocabulary, which right checksums do not rule out: the file opens, and no model of that size is asked it
     uint64_t place;
     uint32_t id = 1000000;
