@@ -76,9 +76,10 @@ static inline int *tokenizer_slot(const Tokenizer *t, const char *bytes, size_t 
 }
 static inline int tokenizer_find(const Tokenizer *t, const char *bytes, size_t count) { return *tokenizer_slot(t, bytes, count); } // id or -1
 
+static inline uint64_t tokenizer_merge_hash(uint64_t pair) { return pair * 0x9E3779B97F4A7C15u ^ pair * 0x9E3779B97F4A7C15u >> 32; }
 static inline TokenMerge *tokenizer_merge_slot(const Tokenizer *t, int left, int right) {
-    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right, hash = pair * 0x9E3779B97F4A7C15u;
-    size_t at = (hash ^ hash >> 32) & t->merge_mask;
+    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    size_t at = tokenizer_merge_hash(pair) & t->merge_mask;
     while (t->merges[at].pair != pair && t->merges[at].pair != TOKENIZER_NO_PAIR) { at = (at + 1) & t->merge_mask; }
     return &t->merges[at];
 }

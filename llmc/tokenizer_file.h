@@ -8,6 +8,7 @@
 #include "tokenizer.h"
 
 enum { TOKENIZER_MAX_ADDED_BYTES = 1024,
+       TOKENIZER_MAX_PROBES = 1000, // Qwen2.5's 151,643 tokens: 24
        TOKENIZER_MAX_POOL = 1 << 30 };
 
 static inline const char *tokenizer_json_text(const json_t *object, const char *key) { // "" when absent or no string
@@ -138,6 +139,10 @@ static inline size_t tokenizer_table_size(size_t entries) { // a power of two, a
     while (size < 2 * entries) { size *= 2; }
     return size;
 }
+// Tokens that were chosen to meet in one place of a hash table would make reading them quadratic: 60,000 took 30 seconds.
+static inline bool tokenizer_probe_is_short(uint64_t hash, size_t slot, size_t mask, const char *path, Error *error) {
+    return ((slot - hash) & mask) <= TOKENIZER_MAX_PROBES || error_set(error, "%s: more than %d tokens or merges have one hash: no tokenizer is made so", path, TOKENIZER_MAX_PROBES);
+}
 static inline bool tokenizer_read_vocabulary(Tokenizer *t, json_t *vocabulary, const char *path, Error *error) {
     size_t size = tokenizer_table_size(json_object_size(vocabulary));
     t->vocabulary = (int *)host_alloc(size * sizeof(int));
@@ -154,7 +159,9 @@ static inline bool tokenizer_read_vocabulary(Tokenizer *t, json_t *vocabulary, c
         if (!tokenizer_append_bytes(t, &t->pool, text, text_bytes)) { continue; } // no text is spelled like this; decodes verbatim
         token->bytes = (uint32_t)begin;
         token->byte_count = (uint32_t)(t->pool.size - begin);
-        *tokenizer_slot(t, t->pool.data + begin, token->byte_count) = id; // the alphabet is one to one: the slot is free
+        int *slot = tokenizer_slot(t, t->pool.data + begin, token->byte_count);
+        if (!tokenizer_probe_is_short(tokenizer_hash(t->pool.data + begin, token->byte_count), (size_t)(slot - t->vocabulary), t->vocabulary_mask, path, error)) { return false; }
+        *slot = id; // the alphabet is one to one: the slot is free
     }
     for (int byte = 0; byte < 256; byte++) { t->byte_ids[byte] = tokenizer_find(t, &(char){(char)byte}, 1); }
     return true;
@@ -270,7 +277,11 @@ static inline bool tokenizer_read_merges(Tokenizer *t, const json_t *merges, con
                       (int)(left_bytes < 60 ? left_bytes : 60), left, right);
             break;
         }
-        *tokenizer_merge_slot(t, a, b) = (TokenMerge){(uint64_t)(uint32_t)a << 32 | (uint32_t)b, (uint32_t)rank, id};
+        TokenMerge *slot = tokenizer_merge_slot(t, a, b);
+        const uint64_t pair = (uint64_t)(uint32_t)a << 32 | (uint32_t)b;
+        ok = tokenizer_probe_is_short(tokenizer_merge_hash(pair), (size_t)(slot - t->merges), t->merge_mask, path, error);
+        if (!ok) { break; }
+        *slot = (TokenMerge){pair, (uint32_t)rank, id};
     }
     buffer_free(&merged);
     return ok;
