@@ -262,7 +262,7 @@ static inline bool tokenizer_read_merges(Tokenizer *t, const json_t *merges, con
             right = left + left_bytes + 1;
         }
         buffer_clear(&merged);
-        ok = right && tokenizer_append_bytes(t, &merged, left, left_bytes);
+        ok = right && left_bytes > 0 && *right && tokenizer_append_bytes(t, &merged, left, left_bytes);
         size_t middle = merged.size;
         ok = ok && tokenizer_append_bytes(t, &merged, right, strlen(right));
         if (!ok) {

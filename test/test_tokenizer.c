@@ -278,6 +278,8 @@ static void check_refusals(const json_t *base) {
         {"model.merges", "[\"a\"]", "merge 0 is neither"},
         {"model.merges", "[\"a b c\"]", "merge 0 is neither"},
         {"model.merges", "[[\"a\"]]", "merge 0 is neither"},
+        {"model.merges", "[\" \"]", "merge 0 is neither"},
+        {"model.merges", "[[\"\",\"a\"]]", "merge 0 is neither"},
         {"model.merges", "[[\"a\",7]]", "merge 0 is neither"},
         {"model.merges", "[\"\xC4\xA0 th\",null]", "merge 1 is neither"},
         {"model.merges", "[\"z q\"]", "merge 0 joins \"z\" and \"q\""},
