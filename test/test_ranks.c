@@ -115,15 +115,15 @@ static Samples make_samples(const ModelConfig *config) {
     }
     return samples;
 }
-static void add_gradient(TinyModel *tiny, Microbatch *batch, const Samples *samples, double tokens, bool last) {
+static void add_gradient(TinyModel *tiny, Microbatch *batch, const Samples *samples, const LossCounts *counts, bool last) {
     static float dlogprob[ROWS], dentropy[ROWS];
-    const GrpoOptions o = {.clip_low = 0.2, .clip_high = 0.2, .kl_coef = 0.1, .entropy_coef = 0.01, .kl_type = KL_K3};
+    const GrpoOptions o = {.clip = {.low = 0.2, .high = 0.2}, .kl_coef = 0.1, .entropy_coef = 0.01, .kl_type = KL_K3};
     Policy *p = &tiny->policy;
     GrpoStats stats = {0};
     policy_forward_layers(p, p->weights, batch);
     for (int row = 0; row < batch->rows; row += p->train.logit_rows) {
         policy_head_forward(p, p->weights, batch->rows, row, 0.7f);
-        grpo_loss(dlogprob, dentropy, &stats, batch, row, p->train.logit_rows, samples, p->host_logprob, p->host_entropy, tokens, &o);
+        grpo_loss(dlogprob, dentropy, &stats, batch, row, p->train.logit_rows, samples, p->host_logprob, p->host_entropy, counts, &o);
         policy_head_backward(p, batch->rows, row, dlogprob, dentropy, 0.7f);
     }
     policy_backward_layers(p, batch, last);
@@ -150,7 +150,7 @@ static void test_learning(const char *family, const char *folder) {
     Policy *p = &together.policy, *q = &alone.policy;
     const size_t P = p->parameters.total;
     Samples samples = make_samples(&config);
-    const double tokens = batch_response_tokens(&samples, 0, SAMPLES);
+    const LossCounts counts = loss_counts(&samples, 0, SAMPLES);
     BatchPlan plan = batch_plan_create(SAMPLES);
     Microbatch batch = microbatch_create(ROWS, SAMPLES);
     AdamW by_all = {.learning_rate = 1e-2f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.01f, .grad_clip = 0.5f}, by_one = by_all;
@@ -164,7 +164,7 @@ static void test_learning(const char *family, const char *folder) {
         double planned = plan.starts[plan.count];
         for (int m = 0; m < plan.count; m++) {
             batch_fill(&batch, &plan, m, &samples);
-            add_gradient(&together, &batch, &samples, tokens, m + 1 == plan.count);
+            add_gradient(&together, &batch, &samples, &counts, m + 1 == plan.count);
         }
         if (plan.count == 0) { policy_backward_nothing(p); }
         ranks_sum(&planned, 1);
@@ -173,12 +173,12 @@ static void test_learning(const char *family, const char *folder) {
         for (int i = first; i < SAMPLES; i++) { // every sample, one after the other
             const Sample *s = &samples.list[i];
             if (batch.rows + sample_rows(s) > ROWS) {
-                add_gradient(&alone, &batch, &samples, tokens, false);
+                add_gradient(&alone, &batch, &samples, &counts, false);
                 microbatch_clear(&batch);
             }
             microbatch_add(&batch, i, s->prompt_ids, s->prompt_count, s->tokens, s->count);
         }
-        add_gradient(&alone, &batch, &samples, tokens, false);
+        add_gradient(&alone, &batch, &samples, &counts, false);
         collective_finish();
         device_download(want, q->gradients, sizeof(float) * P);
         device_download(got, p->gradients, sizeof(float) * P);

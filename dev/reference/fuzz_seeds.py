@@ -115,7 +115,7 @@ put("safetensors", "index", b"\2" + compact({"metadata": {"total_size": 36}, "we
 put("safetensors", "index_outside", b"\2" + compact({"weight_map": {"w": "../a.safetensors"}}).encode())
 
 # ---- checkpoint: see the target
-state = {"step": 3, "stage": 0, "stage_start": 0, "data_start": 0, "warmup_start": 0, "updates": 6, "fingerprint": "0" * 16}
+state = {"step": 3, "stage": 0, "stage_start": 0, "warmup_start": 0, "updates": 6, "data_position": 0, "fingerprint": "0" * 16}
 put("checkpoint", "state", b"\0" + json.dumps(state, indent=2).encode() + b"\n")
 metrics = {"step": 1, "data": {"training/global_step": 1, "critic/score/mean": 0.5, "val-core/aime/acc/mean@4": 0.25, "actor/grad_norm": None, "_timestamp": 1.7e9, "_runtime": 2.5}, "fingerprint": "0badcafe"}
 put("checkpoint", "metrics", b"\3" + b"".join(compact({**metrics, "step": s}).encode() + b"\n" for s in (0, 1, 2, 9)))

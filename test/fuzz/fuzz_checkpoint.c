@@ -48,7 +48,7 @@ static void read_checkpoint(void) {
     Error error = {""};
     TrainState state;
     if (checkpoint_read(checkpoint, &tiny.policy, &state, &error)) {
-        assert(state.step >= 0 && state.stage >= 0 && state.stage <= state.step && state.stage_start <= state.step && state.data_start <= state.step && state.updates >= 0);
+        assert(state.step >= 0 && state.stage >= 0 && state.stage <= state.step && state.stage_start <= state.step && state.data_position >= 0 && state.updates >= 0);
     } else {
         assert(error.text[0]);
     }
@@ -63,7 +63,7 @@ static void read_state(const uint8_t *data, size_t size) {
     buffer_free(&text);
     read_checkpoint();
     // as it was, for the next input
-    buffer_printf(&text, "{\"step\":3,\"stage\":0,\"stage_start\":0,\"data_start\":0,\"warmup_start\":0,\"updates\":6,\"fingerprint\":\"%s\"}", fingerprint);
+    buffer_printf(&text, "{\"step\":3,\"stage\":0,\"stage_start\":0,\"warmup_start\":0,\"updates\":6,\"data_position\":0,\"fingerprint\":\"%s\"}", fingerprint);
     write_file(checkpoint, "trainer_state.json", text.data, text.size);
     buffer_free(&text);
 }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     json_t *truth = choice & 4 ? json_parse((const char *)data, size, "truth", &error) : json_stringn((const char *)data, size);
     Buffer answer = {0};
     if (truth) {
-        Verdict verdict = choice & 2 ? reward_grade_text(mode, text, strlen(text), truth) : reward_grade(mode, text, strlen(text), truth);
+        Verdict verdict = choice & 2 ? reward_grade_text(mode, text, strlen(text), truth) : reward_grade(mode, text, strlen(text), NULL, truth);
         assert((verdict.reward == 0 || verdict.reward == 1) && verdict.reason && !(verdict.reward && verdict.gave_up));
         if (choice & 2) { reward_extract_answer(&answer, text, strlen(text), mode); }
     }

@@ -9,8 +9,8 @@ FUZZ_FLAGS   := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-r
 
 objects: $(FUZZ_TARGETS:%=$(BUILD)/test/fuzz/fuzz_%.o) $(BUILD)/test/fuzz/replay.o
 tests: $(FUZZ_TARGETS:%=$(BUILD)/test/test_fuzz_%)
-$(BUILD)/test/test_fuzz_%: $(BUILD)/test/fuzz/fuzz_%.o $(BUILD)/test/fuzz/replay.o $(BACKEND_OBJECT) ; $(LINK)
-$(BUILD)/fuzz/%: $(BUILD)/test/fuzz/fuzz_%.o $(BACKEND_OBJECT) ; @mkdir -p $(@D); echo 'link $@'; $(CC) $(CFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+$(BUILD)/test/test_fuzz_%: $(BUILD)/test/fuzz/fuzz_%.o $(BUILD)/test/fuzz/replay.o $(BACKEND_OBJECT) $(OBJECTS) ; $(LINK)
+$(BUILD)/fuzz/%: $(BUILD)/test/fuzz/fuzz_%.o $(BACKEND_OBJECT) $(OBJECTS) ; @mkdir -p $(@D); echo 'link $@'; $(CC) $(CFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 fuzz_programs: $(FUZZ:%=$(BUILD)/fuzz/%)
 fuzz:
 	@echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return !d && n; }' | clang -x c -fsanitize=fuzzer,address - -o /dev/null || \
