@@ -211,61 +211,8 @@ static inline void zero_double_factorial(acb_t out, const acb_t x, slong precisi
     acb_clear(half_pi);
 }
 static inline void zero_call(acb_t out, ExpressionFunction function, const acb_t x, slong precision) {
+    static void (*const analytic[])(acb_t, const acb_t, slong) = {[FUNCTION_sqrt] = acb_sqrt, [FUNCTION_ln] = acb_log, [FUNCTION_exp] = acb_exp, [FUNCTION_sin] = acb_sin, [FUNCTION_cos] = acb_cos, [FUNCTION_tan] = acb_tan, [FUNCTION_cot] = acb_cot, [FUNCTION_sec] = acb_sec, [FUNCTION_csc] = acb_csc, [FUNCTION_asin] = acb_asin, [FUNCTION_acos] = acb_acos, [FUNCTION_atan] = acb_atan, [FUNCTION_sinh] = acb_sinh, [FUNCTION_cosh] = acb_cosh, [FUNCTION_tanh] = acb_tanh, [FUNCTION_asinh] = acb_asinh, [FUNCTION_acosh] = acb_acosh, [FUNCTION_atanh] = acb_atanh, [FUNCTION_factorial2] = zero_double_factorial};
     switch (function) {
-    case FUNCTION_sqrt:
-        acb_sqrt(out, x, precision);
-        break;
-    case FUNCTION_ln:
-        acb_log(out, x, precision);
-        break;
-    case FUNCTION_exp:
-        acb_exp(out, x, precision);
-        break;
-    case FUNCTION_sin:
-        acb_sin(out, x, precision);
-        break;
-    case FUNCTION_cos:
-        acb_cos(out, x, precision);
-        break;
-    case FUNCTION_tan:
-        acb_tan(out, x, precision);
-        break;
-    case FUNCTION_cot:
-        acb_cot(out, x, precision);
-        break;
-    case FUNCTION_sec:
-        acb_sec(out, x, precision);
-        break;
-    case FUNCTION_csc:
-        acb_csc(out, x, precision);
-        break;
-    case FUNCTION_asin:
-        acb_asin(out, x, precision);
-        break;
-    case FUNCTION_acos:
-        acb_acos(out, x, precision);
-        break;
-    case FUNCTION_atan:
-        acb_atan(out, x, precision);
-        break;
-    case FUNCTION_sinh:
-        acb_sinh(out, x, precision);
-        break;
-    case FUNCTION_cosh:
-        acb_cosh(out, x, precision);
-        break;
-    case FUNCTION_tanh:
-        acb_tanh(out, x, precision);
-        break;
-    case FUNCTION_asinh:
-        acb_asinh(out, x, precision);
-        break;
-    case FUNCTION_acosh:
-        acb_acosh(out, x, precision);
-        break;
-    case FUNCTION_atanh:
-        acb_atanh(out, x, precision);
-        break;
     case FUNCTION_re:
         acb_set_arb(out, acb_realref(x));
         break;
@@ -290,8 +237,8 @@ static inline void zero_call(acb_t out, ExpressionFunction function, const acb_t
         acb_add_ui(out, x, 1, precision);
         acb_gamma(out, out, precision);
         break;
-    case FUNCTION_factorial2:
-        zero_double_factorial(out, x, precision);
+    default:
+        analytic[function](out, x, precision);
         break;
     }
 }
