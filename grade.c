@@ -2,7 +2,7 @@
 //     echo '{"response":"<think>2+2</think> \\boxed{4}","truth":"4"}' | ./grade
 //     {"reward":1,"reason":"text equal"}
 // In: {"response":TEXT,"truth":T} or {"answer":TEXT,"truth":T}, where T is a string, a number or a list of these.
-// Out: one line per line, at once, so that it can stand at the end of a pipe.
+// Out: one line per line, at once, so that it can stand at the end of a pipe. Blank lines are skipped.
 #include "llmc/options.h"
 #include "llmc/reward.h"
 
@@ -35,7 +35,7 @@ static Verdict grade_line(GraderMode mode, const char *line, size_t bytes, long 
 }
 
 int main(int argc, char **argv) {
-    OptionSet set = {.program = "grade", .summary = "grades JSON lines from standard input", .options = grade_options, .option_count = sizeof(grade_options) / sizeof(grade_options[0])};
+    OptionSet set = {.program = "grade", .summary = "grades JSON lines: {\"response\":TEXT,\"truth\":T} (a whole text) or {\"answer\":TEXT,\"truth\":T} in, {\"reward\":0|1,\"reason\":TEXT} out; T is a string, a number or a list of these", .options = grade_options, .option_count = sizeof(grade_options) / sizeof(grade_options[0])};
     GradeConfig config;
     options_from_args(&config, &set, argc, argv);
     GraderMode mode;
@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
     size_t capacity = 0;
     ssize_t bytes;
     for (long number = 1; (bytes = getline(&line, &capacity, stdin)) >= 0; number++) {
+        if (strspn(line, " \t\r\n") == (size_t)bytes) { continue; }
         Verdict verdict = grade_line(mode, line, (size_t)bytes, number);
         printf("{\"reward\":%d,\"reason\":\"%s\"}\n", verdict.reward, verdict.reason);
         if (fflush(stdout) != 0) { fatal("standard output: cannot be written: %s", strerror(errno)); }

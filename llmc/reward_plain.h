@@ -147,8 +147,23 @@ static inline bool plain_at_factor(Parser *parser) { // what is no factor fails 
     if (more && parser->newline == parser->at) { parse_fail(parser); } // nothing is multiplied across a line break
     return more;
 }
+static inline bool plain_has_symbol(const Expression *tree, int index) {
+    const ExpressionNode *node = &tree->nodes[index];
+    if (node->kind < NODE_ADD) { return node->kind == NODE_SYMBOL; }
+    return plain_has_symbol(tree, node->left) || (node->kind <= NODE_POWER && plain_has_symbol(tree, node->right));
+}
+static inline bool plain_is_decimal(const Expression *tree, int index) {
+    const ExpressionNode *node = &tree->nodes[index];
+    while (node->kind == NODE_NEGATE) { node = &tree->nodes[node->left]; }
+    return node->kind == NODE_NUMBER && (memchr(node->text, '.', (size_t)node->text_bytes) || memchr(node->text, 'e', (size_t)node->text_bytes));
+}
 static inline int plain_build(Parser *parser, const Operator *found, int left, int right) {
     if (found->fix == FIX_POSTFIX && *parser->at == '!') { return parse_fail(parser); } // three marks
+    if (found->kind == NODE_POWER && plain_is_decimal(parser->tree, right) && plain_has_symbol(parser->tree, left)) {
+        // x^2.0 is never x^2 to sympy: such an exponent is kept apart by less than an answer has digits.
+        const char *apart = "1.000000000000000000000000000001";
+        right = expression_node(parser->tree, NODE_MULTIPLY, right, expression_number(parser->tree, apart, strlen(apart)));
+    }
     int node = parse_build(parser, found, left, right);
     return found->value == FUNCTION_floor && found->kind == NODE_DIVIDE ? expression_call(parser->tree, FUNCTION_floor, node) : node;
 }
