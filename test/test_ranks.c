@@ -1,4 +1,4 @@
-// Ranks: alone as one of `make test`, and as several from test_ranks.sh (mpirun -np 4 .../test_ranks): what they tell each other, how they share
+// Ranks: alone as one of `make test`, and as several from test_many_ranks.sh (mpirun -np 4 .../test_ranks): what they tell each other, how they share
 // gradients and optimizer, and that they learn what one rank learns.
 #include "llmc/batch.h"
 #include "llmc/checkpoint.h"

@@ -3,7 +3,7 @@
 . test/check.sh
 if ! command -v mpirun >/dev/null 2>&1 || ! ldd ./train_grpo | grep -q libmpi; then
     check_skip "no MPI on this machine: many ranks are not tested"
-    check_report test_ranks.sh
+    check_report test_many_ranks
     exit
 fi
 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
@@ -117,4 +117,4 @@ single=$(./rollout -m "$scratch/model" -e "$scratch/prompts.jsonl" -n 4 -c 16 -t
 double=$(mpirun -np 3 ./rollout -m "$scratch/model" -e "$scratch/prompts.jsonl" -n 4 -c 16 -t 1 -o "$scratch/double.jsonl" 2>&1 | grep 'pass@1' | head -n 1)
 check_equal "rollout on three ranks finds what one finds" "$double" "$single"
 check "rollout on three ranks writes what one writes" cmp "$scratch/single.jsonl" "$scratch/double.jsonl"
-check_report test_ranks.sh
+check_report test_many_ranks
