@@ -259,6 +259,9 @@ static inline bool config_check(Config *config, Error *error) {
         return error_set(error, "--prompts_per_step %d times --group_size %d are more than %d answers a step", config->prompts_per_step, config->group_size, 1 << 24);
     }
     int64_t longest = (int64_t)config_longest_context(config) + config->max_prompt_tokens;
+    if (longest > 1 << 24) { // what --tokens_per_microbatch, which follows from it, may be
+        return error_set(error, "--context %.200s: with --max_prompt_tokens %d a sequence has %lld tokens, more than %d", config->context, config->max_prompt_tokens, (long long)longest, 1 << 24);
+    }
     if (config->tokens_per_microbatch == 0) { config->tokens_per_microbatch = longest > 16384 ? (int)longest : 16384; }
     if (config->tokens_per_microbatch < longest) {
         return error_set(error, "--tokens_per_microbatch %d cannot hold one sequence of %lld tokens: max_prompt_tokens %d + the longest context %d",

@@ -146,6 +146,7 @@ llmc/grading.h test_miniature s/tokenizer_decode(grading->tokenizer, s->prompt_i
 llmc/grading.h test_miniature s/grading->prompt_index\[s->prompt\]/s->prompt/
 llmc/records.h test_miniature s/s->finished ? "true" : "false"/s->finished ? "false" : "true"/
 llmc/records.h test_miniature s/"%.9g", (double)s->logprob/"%.6g", (double)s->logprob/
+llmc/config.h test_options s/if (longest > 1 << 24)/if (longest > (1 << 24) + 1)/
 llmc/options.h test_options s/if (!option_text_is_utf8(value))/if (false)/
 llmc/tokenizer_file.h test_tokenizer s/<= TOKENIZER_MAX_PROBES/< 1000000/
 data/parquet_column.h test_parquet s/if (bytes > source->unread)/if (bytes > 1ull << 40)/

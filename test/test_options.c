@@ -120,6 +120,7 @@ static void test_forms(void) {
         {"-b 128 --minibatch_prompts 48", "does not divide"},
         {"-b 8 --minibatch_prompts 64", "does not divide"},
         {"-c 8192 --tokens_per_microbatch 9000", "9216"},
+        {"-c 16776193", "16777217 tokens, more than 16777216"},
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) { check_refused(refused[i][0], refused[i][1]); }
     char longer[4000];
