@@ -28,9 +28,10 @@ static void *allocate(size_t bytes) {
 }
 // Whether a launcher started this process as one of several; else MPI is left alone, and there is one rank.
 static bool launched(void) {
-    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS"};
-    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-        if (getenv(marks[i])) { return true; }
+    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        const char *size = getenv(sizes[i]);
+        if (size && atoi(size) > 1) { return true; }
     }
     const char *torchrun = getenv("WORLD_SIZE");
     if (torchrun && atoi(torchrun) > 1) {
