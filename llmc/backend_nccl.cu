@@ -12,13 +12,13 @@ static ncclComm_t comm;
 static cudaStream_t side;
 static cudaEvent_t ready, done;
 
-#define ncclCheck(call)                                                                                            \
-    do {                                                                                                           \
-        ncclResult_t result_ = (call);                                                                             \
-        if (result_ != ncclSuccess) {                                                                              \
+#define ncclCheck(call)                                                                                                   \
+    do {                                                                                                                  \
+        ncclResult_t result_ = (call);                                                                                    \
+        if (result_ != ncclSuccess) {                                                                                     \
             fprintf(stderr, "error: rank %d on %s: %s: %s\n", ranks_mine(), ranks_host(), #call, ncclGetLastError(comm)); \
-            exit(EXIT_FAILURE);                                                                                    \
-        }                                                                                                          \
+            exit(EXIT_FAILURE);                                                                                           \
+        }                                                                                                                 \
     } while (0)
 
 void collectives_open(void) {

@@ -7,5 +7,5 @@
 LLMC_C void collectives_open(void); // after ranks_open and device_init; takes what memory it needs
 // Sums everyone's data: rank r gets the sums in its piece, the rest is left as anything. May still be under way when it returns.
 LLMC_C void collective_reduce_scatter(float *data, const size_t *starts);
-LLMC_C void collective_finish(void); // what ops do from here on comes behind all reduce-scatters
+LLMC_C void collective_finish(void);                               // what ops do from here on comes behind all reduce-scatters
 LLMC_C void collective_gather(floatX *data, const size_t *starts); // everyone gets everyone's piece

@@ -15,8 +15,8 @@ static volatile bool waiting; // for others
 static char host[MPI_MAX_PROCESSOR_NAME];
 static MPI_Win counter_window;
 static int64_t *counter, alone; // rank 0's; and where there is but one
-static float *received;  // (count, RANKS_FLOATS)
-static double *gathered; // (count, RANKS_DOUBLES)
+static float *received;         // (count, RANKS_FLOATS)
+static double *gathered;        // (count, RANKS_DOUBLES)
 
 static void *allocate(size_t bytes) {
     void *memory = calloc(1, bytes);

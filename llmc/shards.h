@@ -21,8 +21,10 @@ typedef struct {
 static inline Shards shards_create(const ParameterTable *table, int layers, int ranks) {
     Shards s = {.list = (Shard *)host_alloc(sizeof(Shard) * (size_t)(layers + 2)), .ranks = ranks};
     for (int i = 0; i <= layers + 1; i++) {
-        const size_t begin = i == 0 ? 0 : i <= layers ? table->layers[i - 1].input_norm : table->final_norm;
-        const size_t end = i < layers ? table->layers[i].input_norm : i == layers ? table->final_norm : table->total;
+        const size_t begin = i == 0 ? 0 : i <= layers ? table->layers[i - 1].input_norm
+                                                      : table->final_norm;
+        const size_t end = i < layers ? table->layers[i].input_norm : i == layers ? table->final_norm
+                                                                                  : table->total;
         s.list[s.count++] = (Shard){.begin = begin, .count = end - begin};
     }
     if (ranks == 1) { s.list[0].count = table->total, s.count = 1; }

@@ -50,7 +50,7 @@ static void test_collectives(void) { // pieces of awkward lengths, one longer th
     collectives_open();
     size_t starts[MAX_RANKS + 1] = {0};
     for (int r = 0; r < count; r++) { starts[r + 1] = starts[r] + (r == 1 ? 0 : r == 0 ? 1300003
-                                                                                      : 777u * (unsigned)r); }
+                                                                                       : 777u * (unsigned)r); }
     const size_t total = starts[count];
     float *host = (float *)host_alloc(sizeof(float) * total), *data;
     for (size_t i = 0; i < total; i++) { host[i] = 1.0f / (float)(1 + i % 1000 + 13 * (size_t)mine); }

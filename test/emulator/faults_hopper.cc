@@ -11,11 +11,12 @@ enum { ROWS = 64,
        TILES = 5,
        Q_BYTES = ROWS * WIDTH * 2,
        B_BYTES = KEYS * WIDTH * 2 };
-#define FAULTS(F)                                                                                                                                                                                            \
-    F(none)                                                                                                                                                                                                  \
-    F(wrong_parity)                                                                                                                                                                                          \
-    F(missing_arrive)                                                                                                                                                                                        \
-    F(too_many_bytes) F(too_few_bytes) F(accumulator_early) F(accumulator_written) F(operand_changed) F(no_fence) F(no_commit) F(stage_overwritten) F(one_warp_arrives) F(swizzle_base) F(half_a_warp_syncs) \
+#define FAULTS(F)                                                                                                                                                                          \
+    F(none)                                                                                                                                                                                \
+    F(wrong_parity)                                                                                                                                                                        \
+    F(missing_arrive)                                                                                                                                                                      \
+    F(too_many_bytes)                                                                                                                                                                      \
+    F(too_few_bytes) F(accumulator_early) F(accumulator_written) F(operand_changed) F(no_fence) F(no_commit) F(stage_overwritten) F(one_warp_arrives) F(swizzle_base) F(half_a_warp_syncs) \
         F(barrier_counts) F(barrier_left) F(proxy_unfenced) F(init_unfenced) F(not_initialised) F(init_unseen) F(wrong_leading) F(wrong_stride) F(warps_differ) F(copy_left) F(product_left) F(phase_missed) F(one_warp_gives) F(too_many_registers) F(patched)
 enum Fault {
 #define NAME(f) f,
