@@ -199,7 +199,7 @@ enum { POLICY_CHUNK = 1 << 18 }; // elements moved between host and device at a 
 static inline void policy_scatter(const Policy *policy, float *sharded, size_t offset, const float *values, size_t count) {
     for (int i = 0; i < policy->shards.count; i++) {
         const Shard *shard = &policy->shards.list[i];
-        const size_t start = shard->begin + shard_start(shard, ranks_mine()), end = start + shard_size(shard, ranks_mine());
+        const size_t start = shard->begin + shard_start(shard, policy->shards.mine), end = start + shard_size(shard, policy->shards.mine);
         const size_t from = start > offset ? start : offset, to = end < offset + count ? end : offset + count;
         if (from < to) { device_upload(sharded + shard->at + (from - start), values + (from - offset), sizeof(float) * (to - from)); }
     }
@@ -215,10 +215,11 @@ static inline void policy_collect(float *values, const Policy *policy, const flo
                                                                                                                                  : offset + count;
             starts[r] = (within - offset) * sizeof(float);
         }
-        const size_t mine = starts[ranks_mine()] / sizeof(float), own = starts[ranks_mine() + 1] / sizeof(float) - mine;
-        const size_t piece = shard->begin + shard_start(shard, ranks_mine()), into = offset + mine > piece ? offset + mine - piece : 0;
+        const int r = policy->shards.mine;
+        const size_t mine = starts[r] / sizeof(float), own = starts[r + 1] / sizeof(float) - mine;
+        const size_t piece = shard->begin + shard_start(shard, r), into = offset + mine > piece ? offset + mine - piece : 0;
         if (own) { device_download(values + mine, sharded + shard->at + into, sizeof(float) * own); }
-        ranks_gather(values, starts, 0);
+        if (policy->shards.ranks > 1) { ranks_gather(values, starts, 0); }
     }
     free(starts);
 }

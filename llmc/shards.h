@@ -13,13 +13,13 @@ typedef struct {
     size_t at;           // where this rank's piece begins in its sharded arrays
 } Shard;
 typedef struct {
-    Shard *list; // in rising order; together they cover the flat array
-    int count, ranks;
-    size_t share; // elements of a rank's sharded arrays
+    Shard *list;            // in rising order; together they cover the flat array
+    int count, ranks, mine; // mine: this rank among them
+    size_t share;           // elements of a rank's sharded arrays
 } Shards;
 
 static inline Shards shards_create(const ParameterTable *table, int layers, int ranks) {
-    Shards s = {.list = (Shard *)host_alloc(sizeof(Shard) * (size_t)(layers + 2)), .ranks = ranks};
+    Shards s = {.list = (Shard *)host_alloc(sizeof(Shard) * (size_t)(layers + 2)), .ranks = ranks, .mine = ranks > 1 ? ranks_mine() : 0};
     for (int i = 0; i <= layers + 1; i++) {
         const size_t begin = i == 0 ? 0 : i <= layers ? table->layers[i - 1].input_norm
                                                       : table->final_norm;

@@ -206,7 +206,7 @@ typedef struct {
 // all others then get. A gradient that is not finite updates nothing.
 static inline void policy_update(Policy *p, AdamW *adamw, UpdateStats *stats) {
     const bool shared = p->shards.ranks > 1;
-    const int mine = shared ? ranks_mine() : 0;
+    const int mine = p->shards.mine;
     double square = 0;
     if (shared) { collective_finish(); }
     for (int i = 0; i < p->shards.count; i++) {
