@@ -139,9 +139,10 @@ static inline int generator_draw(void *context, int **samples, int room, int gro
     const int64_t first = ranks_counter_add(wanted), end = first + wanted < total ? first + wanted : total;
     g->queue_at = first + wanted;
     *samples = g->queue + first;
-    for (int64_t i = first; i < end; i++) { g->owned[g->queue[i]] = true; }
-    g->begun += end > first ? (int)(end - first) : 0;
-    return end > first ? (int)(end - first) : 0;
+    const int count = end > first ? (int)(end - first) : 0; // none, if others have emptied it meanwhile
+    for (int i = 0; i < count; i++) { g->owned[(*samples)[i]] = true; }
+    g->begun += count;
+    return count;
 }
 
 // Answers to `count` prompts of a set, beside those that the samples hold already: sampled on the devices, graded on CPU threads meanwhile.

@@ -43,4 +43,7 @@ static inline size_t shard_start(const Shard *shard, int rank) {
     const size_t start = shard->piece * (size_t)rank;
     return start < shard->count ? start : shard->count;
 }
+static inline void shard_starts(size_t starts[MAX_RANKS + 1], const Shard *shard, int ranks) { // of all ranks' pieces, as collectives.h wants them
+    for (int r = 0; r <= ranks; r++) { starts[r] = shard_start(shard, r); }
+}
 static inline size_t shard_size(const Shard *shard, int rank) { return shard_start(shard, rank + 1) - shard_start(shard, rank); }

@@ -159,7 +159,7 @@ static inline void policy_head_backward(Policy *p, int N, int row, const float *
 static inline void policy_reduce_gradients(Policy *p, int i) {
     const Shard *shard = &p->shards.list[i];
     size_t starts[MAX_RANKS + 1];
-    for (int r = 0; r <= p->shards.ranks; r++) { starts[r] = shard_start(shard, r); }
+    shard_starts(starts, shard, p->shards.ranks);
     collective_reduce_scatter(p->gradients + shard->begin, starts);
 }
 // After every chunk of the head: adds to the gradients of all other parameters. last: of this rank's micro-batches of a minibatch.
@@ -229,7 +229,7 @@ static inline void policy_update(Policy *p, AdamW *adamw, UpdateStats *stats) {
                      adamw->learning_rate, adamw->beta1, adamw->beta2, adamw->eps, adamw->weight_decay, adamw->step);
         if (!shared) { continue; }
         size_t starts[MAX_RANKS + 1];
-        for (int r = 0; r <= p->shards.ranks; r++) { starts[r] = shard_start(shard, r); }
+        shard_starts(starts, shard, p->shards.ranks);
         collective_gather(p->weights + shard->begin, starts);
     }
     stats->count++;
