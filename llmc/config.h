@@ -53,6 +53,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(int,   steps,                 "s", "0",     "[0,100000000]", "steps in all, 0 = as the stages say")                                         \
     OPTION(int,   epochs,                "",  "1",     "[1,1000000]", "passes over the prompts, where neither steps nor the stages say")               \
     OPTION(text,  resume,                "",  "auto",  "auto|never|DIR", "go on from run_dir's last checkpoint, start anew, or from a checkpoint")     \
+    OPTION(text,  replay,                "",  "",      "",            "repeat one update from the answers in RUN/rollouts/step_000042.jsonl, with RUN's options, and compare fingerprints") \
     OPTION(int,   checkpoint_every,      "",  "20",    "[0,100000000]", "steps between checkpoints, 0 = only at the end")                              \
     OPTION(int,   max_skipped_updates,   "",  "5",     "[0,1000000]", "updates in a row without a finite gradient that end the run, 0 = never")        \
     OPTION(int,   keep_checkpoints,      "",  "3",     "[0,1000000]", "how many stay on disk, 0 = all")                                                \
@@ -140,6 +141,7 @@ typedef struct {
     } given;
     Stage stages[MAX_STAGES]; // from `context`
     int stage_count;
+    char recorded_run[900]; // whose step `replay` is
 } Config;
 typedef struct {
     ROLLOUT_OPTIONS(OPTION_FIELD)
@@ -296,11 +298,59 @@ static inline void config_apply_loss(Config *config) {
     }
     if (!strcmp(config->surrogate, "gspo")) { options_set_default(config, &grpo_option_set, "aggregate", "seq-mean-token-mean"); }
 }
+static inline void config_json_text(Buffer *out, const json_t *value) {                                      // of config.json, as it would stand on a command line
+    char *dump = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)); // 9 digits tell floats apart
+    buffer_clear(out);
+    buffer_append_text(out, dump ? dump : json_is_string(value) ? json_string_value(value)
+                                                                : "nothing");
+    free(dump);
+}
+// --replay RUN/rollouts/step_000042.jsonl: options that the user did not give are RUN's; what is written goes to RUN/replay/step_000042, and the
+// checkpoint that the step began from is RUN's or, where RUN kept none, that of the replay of step 41.
+static inline void config_take_recorded(Config *config) {
+    static char run_dir[1024], from[1100];
+    static json_t *recorded; // what the options point into
+    char path[1024], *run = config->recorded_run;
+    int step = 0, length = 0;
+    Error error;
+    Buffer text = {0};
+    const char *slash = strrchr(config->replay, '/'), *name = slash ? slash + 1 : config->replay;
+    if (sscanf(name, "step_%d.jsonl%n", &step, &length) != 1 || name[length] || step < 1 || strlen(config->replay) > 700) { fatal("--replay %.200s: is not a run's rollouts/step_000042.jsonl", config->replay); }
+    snprintf(run, sizeof(config->recorded_run), "%s", config->replay);
+    for (int up = 0; up < 2; up++) { // the folder above that of the file
+        char *end = strrchr(run, '/');
+        if (end) { *end = 0; }
+        if (!end) { strcpy(run, strcmp(run, ".") ? "." : ".."); }
+    }
+    snprintf(path, sizeof(path), "%.900s/config.json", run);
+    recorded = json_read(path, &error);
+    if (!recorded) { fatal("--replay needs its run's options: %s", error.text); }
+    for (int i = 0; i < grpo_option_set.option_count; i++) {
+        const Option *option = &grpo_options[i];
+        const json_t *value = json_object_get(recorded, option->name);
+        if (!value || ((const bool *)config)[option->given]) { continue; }
+        config_json_text(&text, value);
+        if (!option_set(config, option, json_is_string(value) ? json_string_value(value) : text.data, option->name, &error)) { fatal("%s: %s", path, error.text); }
+    }
+    buffer_free(&text);
+    config->steps = step;
+    config->eval_data = config->logger = "";
+    config->checkpoint_every = config->rollouts_every = config->print_rollouts_every = 0;
+    snprintf(run_dir, sizeof(run_dir), "%.900s/replay/step_%06d", run, step);
+    if (!config->given.run_dir) { config->run_dir = run_dir; }
+    if (config->given.resume) { return; }
+    config->resume = "auto";
+    if (step == 1) { return; } // from the model that the run began with
+    snprintf(from, sizeof(from), "%.900s/checkpoints/step_%06d", run, step - 1);
+    if (!file_exists(from)) { snprintf(from, sizeof(from), "%.900s/replay/step_%06d/checkpoints/step_%06d", run, step - 1, step - 1); }
+    if (!file_exists(from)) { fatal("--replay: step %d began from step %d, of which %.200s has no checkpoint: replay that step first, or keep all of a run's (--checkpoint_every 1 --keep_checkpoints 0)", step, step - 1, run); }
+    config->resume = from;
+}
 static inline Config config_from_args(int argc, char **argv) {
     Config config = {0};
     Error error;
     options_from_args(&config, &grpo_option_set, argc, argv);
-    config_apply_loss(&config);
+    *config.replay ? config_take_recorded(&config) : config_apply_loss(&config);
     if (!config_check(&config, &error)) { fatal("%s", error.text); }
     return config;
 }
@@ -351,9 +401,7 @@ static inline bool config_difference(Buffer *out, const json_t *saved, const Con
         if (!value) { continue; }
         Error unused;
         Buffer then = {0}, now = {0};
-        char *dump = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-        buffer_append_text(&then, dump ? dump : json_is_string(value) ? json_string_value(value)
-                                                                      : "nothing");
+        config_json_text(&then, value);
         option_text(&now, current, option);
         bool same = option_set(&before, option, then.data, option->name, &unused);
         if (same) { // compared as this program writes it
@@ -367,7 +415,6 @@ static inline bool config_difference(Buffer *out, const json_t *saved, const Con
             }
         }
         if (!same) { buffer_printf(out, "%s%s %s -> %s", out->size ? ", " : "", option->name, then.data, now.size ? now.data : "nothing"); }
-        free(dump);
         buffer_free(&then);
         buffer_free(&now);
         before = *current; // no text of `before` outlives `then`

@@ -17,10 +17,11 @@
 #define METRIC_GRAD_NORM       "actor/grad_norm"            // before clipping, mean over the step's updates
 #define METRIC_LEARNING_RATE   "actor/lr"
 #define METRIC_STEP_SECONDS    "timing_s/step"
-#define METRIC_THROUGHPUT      "perf/throughput" // tokens trained on per second of the whole step, per device
-#define METRIC_TIMESTAMP       "_timestamp"      // seconds since 1970, as W&B has it
-#define METRIC_RUNTIME         "_runtime"        // seconds since the run began
-#define METRIC_ACCURACY_PREFIX "val-core/"       // val-core/<set>/acc/mean@16
+#define METRIC_THROUGHPUT      "perf/throughput"        // tokens trained on per second of the whole step, per device
+#define METRIC_DATA_POSITION   "training/data_position" // prompts passed since the order of the data last began anew
+#define METRIC_TIMESTAMP       "_timestamp"             // seconds since 1970, as W&B has it
+#define METRIC_RUNTIME         "_runtime"               // seconds since the run began
+#define METRIC_ACCURACY_PREFIX "val-core/"              // val-core/<set>/acc/mean@16
 #define METRIC_ACCURACY_PART   "/mean@"
 
 enum { METRIC_NAME_SIZE = 96,

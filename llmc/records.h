@@ -1,5 +1,5 @@
 // records: answers as JSON lines, for people to read and for --replay: one file a step in rollouts/, one an evaluation in eval/.
-//   {"prompt":..,"response":..,"truth":..,"reward":1,"reason":"text equal","finished":true,"advantage":0.87,
+//   {"prompt":..,"response":..,"truth":..,"reward":1,"reason":"text equal","gave_up":false,"finished":true,"advantage":0.87,
 //    "index":17,"sample":0,"prompt_ids":[..],"ids":[..],"logprobs":[..]}
 #pragma once
 #include "llmc/grading.h"
@@ -19,8 +19,8 @@ static inline void records_append(FILE *file, const Samples *samples, const Grad
         text_append_json(&line, prompt.text, strlen(prompt.text));
         buffer_append_text(&line, ",\"response\":");
         text_append_json(&line, s->text.data ? s->text.data : "", s->text.size);
-        buffer_printf(&line, ",\"truth\":%s,\"reward\":%g,\"reason\":\"%s\",\"finished\":%s,\"advantage\":%.9g,\"index\":%lld,\"sample\":%d,\"prompt_ids\":[",
-                      prompt.truth_json, (double)s->reward, s->verdict.reason, s->finished ? "true" : "false", (double)s->advantage, (long long)prompt.index, s->number);
+        buffer_printf(&line, ",\"truth\":%s,\"reward\":%g,\"reason\":\"%s\",\"gave_up\":%s,\"finished\":%s,\"advantage\":%.9g,\"index\":%lld,\"sample\":%d,\"prompt_ids\":[",
+                      prompt.truth_json, (double)s->reward, s->verdict.reason, s->verdict.gave_up ? "true" : "false", s->finished ? "true" : "false", (double)s->advantage, (long long)prompt.index, s->number);
         record_append_ids(&line, s->prompt_ids, s->prompt_count);
         buffer_append_text(&line, "],\"ids\":[");
         record_append_ids(&line, s->tokens, s->count);

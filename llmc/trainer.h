@@ -33,7 +33,9 @@ typedef struct {
     SamplingStats sampling; // of the running step
     int total_steps;
     Loggers loggers;
-    int skipped_in_row; // updates, because their gradient was not finite
+    int skipped_in_row;   // updates, because their gradient was not finite
+    uint32_t fingerprint; // of the step done last
+    bool replay_differs;  // from what was recorded
     double step_started, phase_started;
 } Trainer;
 
@@ -162,7 +164,7 @@ static inline int trainer_resume(Trainer *t) {
     char path[1024];
     Error error = {""};
     const bool named = strcmp(c->resume, "auto") != 0 && strcmp(c->resume, "never") != 0;
-    int latest = named ? -1 : checkpoint_latest(c->run_dir);
+    int latest = named || *c->replay ? -1 : checkpoint_latest(c->run_dir);
     ranks_broadcast(&latest, sizeof(latest), 0);
     if (latest >= 0 && !strcmp(c->resume, "never")) { fatal("%s: holds a run up to step %d already: choose another --run_dir, remove it, or --resume auto", c->run_dir, latest); }
     if (!policy_start_weights(&t->g.policy, c->model, c->random_weights, (uint64_t)c->seed, &error)) { fatal("%s", error.text); }
@@ -224,12 +226,13 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     ranks_wait();
     if (trainer_writes() && !config_write_json(config_path, config, &grpo_option_set, &error)) { fatal("%s", error.text); }
     if (trainer_writes() && !loggers_open(&t->loggers, config, resumed, &error)) { fatal("%s", error.text); }
+    if (*config->replay && t->state.step + 1 != t->total_steps) { fatal("--replay %.200s: is what step %d began with, and %.200s is of step %d", config->replay, t->total_steps, config->resume, t->state.step); }
     stop_on_signals();
 }
 static inline int trainer_close(Trainer *t) { // the exit code: a run that was asked to stop says so
     Error error;
     int code = stop_requested == SIGTERM ? 143 : stop_requested == SIGINT ? 130
-                                                                          : 0;
+                                                                          : t->replay_differs;
     if (trainer_writes() && !loggers_close(&t->loggers, code, &error)) { fatal("%s", error.text); }
     watch_close();
     dataset_close(&t->dataset);

@@ -1,5 +1,6 @@
 // trainer_steps: what train_grpo.cu's loop calls by name: begin a stage, sample, the reference's log-probabilities, evaluate, report, save.
 #pragma once
+#include "llmc/replay.h"
 #include "llmc/trainer_losses.h"
 #include "llmc/trainer_summary.h"
 
@@ -40,6 +41,10 @@ static inline bool trainer_sample(Trainer *t) {
     watch_phase("generate", t->state.step + 1);
     t->sampling = (SamplingStats){.rounds = 0};
     samples_clear(&t->g.samples);
+    if (*c->replay) {
+        replay_read_answers(t);
+        return true;
+    }
     do {
         const uint64_t key = t->sampling.rounds ? random_key(step_key, ~(uint64_t)t->sampling.rounds) : step_key; // a prompt that comes twice is not answered alike
         const int *prompts = dataset_draw(&t->dataset, &position, c->prompts_per_step - kept);
@@ -312,7 +317,8 @@ static inline void trainer_end_step(Trainer *t, GrpoStats *stats, GrpoStats *fre
     trainer_measure_update(t, &metrics, stats, fresh, updates);
     metric_set(&metrics, "training/global_step", t->state.step);
     metric_set(&metrics, "training/epoch", dataset_epoch(&t->dataset, t->state.data_position));
-    const uint32_t fingerprint = fingerprint_fold(trainer_fingerprint(t));
+    metric_set(&metrics, METRIC_DATA_POSITION, (double)t->state.data_position);
+    const uint32_t fingerprint = t->fingerprint = fingerprint_fold(trainer_fingerprint(t));
     if (c->rollouts_every && t->state.step % c->rollouts_every == 0 && trainer_writes()) {
         snprintf(path, sizeof(path), "%.1000s/rollouts", c->run_dir);
         if (!directory_create(path, &error)) { fatal("%s", error.text); }
@@ -340,12 +346,13 @@ static inline void trainer_end(Trainer *t) {
     const bool done = t->state.step >= t->total_steps && (trainer_is_recorded(t) || !stopped);
     int latest = checkpoint_latest(t->config->run_dir);
     ranks_broadcast(&latest, sizeof(latest), 0);
-    if (latest != t->state.step && (t->state.step > 0 || !done)) { trainer_save(t); }
+    if ((latest != t->state.step || *t->config->replay) && (t->state.step > 0 || !done)) { trainer_save(t); }
     if (!done) {
         printf("stopped by signal %d after step %d; run the same command again to go on\n", (int)stop_requested, t->state.step);
         return;
     }
     if (!trainer_writes()) { return; }
+    if (*t->config->replay) { t->replay_differs = !replay_agrees(t); }
     summary_print(t);
     printf("\ndone: %d steps; checkpoint %s/checkpoints/step_%06d, metrics in %s/metrics.jsonl", t->state.step, t->config->run_dir, t->state.step, t->config->run_dir);
     printf(t->loggers.to_report ? ", curves in %s/report.html\n" : "\n", t->config->run_dir);
