@@ -5,7 +5,7 @@
 #include <omp.h>
 #include <stdio.h>
 #include "llmc/common.h"
-#include "llmc/cpu/vector.h"
+#include "llmc/cpu/limits.h"
 #include "llmc/device.h"
 
 enum { BENCH_REPEATS = 5 };
@@ -27,29 +27,14 @@ static inline double bench_seconds(void (*run)(void *), void *context) {
 }
 
 // ---- ceilings
-enum { BENCH_FMA_CHAINS = 12,
-       BENCH_FMA_ROUNDS = 10000000 };
-static volatile float bench_sink;
-
-#define BENCH_EACH_CHAIN(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+enum { BENCH_FMA_ROUNDS = 10000000 };
 static inline void bench_fma_run(void *unused) {
     (void)unused;
-#pragma omp parallel
-    {
-        Vector factor = vector_splat(0.999f + bench_sink * 0.0f), sum[BENCH_FMA_CHAINS];
-#define BENCH_START(i) sum[i] = vector_splat((float)i);
-#define BENCH_FMA(i)   sum[i] = sum[i] * factor + factor;
-        BENCH_EACH_CHAIN(BENCH_START)
-        for (int round = 0; round < BENCH_FMA_ROUNDS; round++) { BENCH_EACH_CHAIN(BENCH_FMA) }
-#undef BENCH_START
-#undef BENCH_FMA
-        for (int i = 1; i < BENCH_FMA_CHAINS; i++) { sum[0] += sum[i]; }
-        if (vector_sum(sum[0]) < 0) { bench_sink = 0; } // never: keeps the loop alive
-    }
+    limits_multiply(BENCH_FMA_ROUNDS);
 }
 // fp32 operations a second of all threads together, fused multiply-adds between registers alone.
 static inline double bench_fma_peak(void) {
-    double operations = 2.0 * SIMD_WIDTH * BENCH_FMA_CHAINS * BENCH_FMA_ROUNDS * omp_get_max_threads();
+    double operations = limits_multiply(1) * BENCH_FMA_ROUNDS;
     return operations / bench_seconds(bench_fma_run, NULL);
 }
 
@@ -59,19 +44,7 @@ typedef struct {
 } BenchStream;
 static inline void bench_read_run(void *context) {
     BenchStream *stream = (BenchStream *)context;
-#pragma omp parallel
-    {
-        size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num(), share = stream->count / threads;
-        const float *p = stream->from + thread * share;
-        Vector sum[4] = {{0}, {0}, {0}, {0}};
-        for (size_t i = 0; i + 4 * SIMD_WIDTH <= share; i += 4 * SIMD_WIDTH) {
-            sum[0] += vector_load(p + i);
-            sum[1] += vector_load(p + i + SIMD_WIDTH);
-            sum[2] += vector_load(p + i + 2 * SIMD_WIDTH);
-            sum[3] += vector_load(p + i + 3 * SIMD_WIDTH);
-        }
-        if (vector_sum(sum[0] + sum[1] + sum[2] + sum[3]) < 0) { bench_sink = 0; } // never
-    }
+    limits_read(stream->from, stream->count);
 }
 static inline void bench_copy_run(void *context) {
     BenchStream *stream = (BenchStream *)context;

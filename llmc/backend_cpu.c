@@ -2,6 +2,7 @@
 #include "llmc/cpu/device.h"
 #include "llmc/cpu/adamw.h"
 #include "llmc/cpu/gradient_norm.h"
+#include "llmc/cpu/limits.h"
 #include "llmc/cpu/linear.h"
 #include "llmc/cpu/logprob.h"
 #include "llmc/cpu/sample.h"

@@ -3,10 +3,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "dtype.h"
-LLMC_C void device_choose(int rank, int ranks);            // before device_init: which process this is of how many on this machine; each takes the next device, counted round
-LLMC_C void device_init(void);                             // ends the program with a clear message when there is no usable device
-LLMC_C const char *device_name(void);                      // "cpu (2 threads, 512-bit vectors)"
-LLMC_C size_t device_memory_bytes(void);                   // what a program may take: what is free now, less a reserve for driver, libraries and system
+LLMC_C void device_choose(int rank, int ranks); // before device_init: which process this is of how many on this machine; each takes the next device, counted round
+LLMC_C void device_init(void);                  // ends the program with a clear message when there is no usable device
+LLMC_C const char *device_name(void);           // "cpu (2 threads, 512-bit vectors)"
+LLMC_C size_t device_memory_bytes(void);        // what a program may take: what is free now, less a reserve for driver, libraries and system
+typedef struct {
+    double operations, bytes; // a second: of matrix products in floatX, a multiplication and an addition being two; read from memory
+} DeviceLimits;
+LLMC_C DeviceLimits device_limits(size_t working_set);     // what this device can do at best: as its maker says; a CPU is measured, reading so many bytes again and again
 LLMC_C void *device_alloc(const char *what, size_t bytes); // zeroed, 64-byte aligned; ends the program naming `what` when it does not fit
 LLMC_C void device_shutdown(void);                         // frees everything device_alloc handed out
 LLMC_C void device_zero(void *memory, size_t bytes);

@@ -9,7 +9,8 @@ typedef struct {
     double score;                  // sum of all answers' rewards, of dropped ones too
     double decoded_tokens;         // by all rounds
     int64_t preemptions;
-    double idle_seconds; // waiting for other ranks' last answers
+    double idle_seconds;  // waiting for other ranks' last answers
+    double least_seconds; // that this rank's decoding steps must take at the device's limits
 } SamplingStats;
 
 // Counts the groups from `first` on (of groups of group_size answers) and, when `drop` says so, drops those whose rewards are all equal: the

@@ -24,13 +24,15 @@ typedef struct {
 
 // Sums over response tokens, added up over micro-batches; metrics divide them.
 typedef struct {
-    double loss;                                              // the objective: each token's part divided by its denominator
-    double tokens, surrogate, kl, entropy;                    // without coefficients; the surrogate weighted
-    double clipped[CLIPPED_DUAL + 1];                         // tokens by Clipped
-    double ratio, weight;                                     // the surrogate's importance ratio; of importance.h
-    double old_minus_new;                                     // of old - lp, an estimate of KL(old || new)
-    double difference;                                        // |p - p_sampled| of probabilities: sampler against trainer when nothing was updated between
-    double largest_ratio, largest_weight, largest_difference; // the three largest side by side, and the two least: grpo_stats_join
+    double loss;                           // the objective: each token's part divided by its denominator
+    double tokens, surrogate, kl, entropy; // without coefficients; the surrogate weighted
+    double clipped[CLIPPED_DUAL + 1];      // tokens by Clipped
+    double ratio, weight;                  // the surrogate's importance ratio; of importance.h
+    double old_minus_new;                  // of old - lp, an estimate of KL(old || new)
+    // sampler against trainer, when nothing was updated between: |p - p_sampled|, |lp - lp_sampled|, and of KL(sampled || p) the estimates k1 and k3
+    double difference, log_difference, sampler_k1, sampler_k3;
+    double p, p_sampled, p_squared, p_sampled_squared, product;                       // sums of probabilities and of their products, for Pearson's correlation
+    double largest_ratio, largest_weight, largest_difference, largest_log_difference; // the largest side by side, and the least: grpo_stats_join
     double least_ratio, least_weight;
 } GrpoStats;
 
@@ -39,7 +41,7 @@ static inline void grpo_stats_join(GrpoStats *s) {
     double least[] = {-s->least_ratio, -s->least_weight};
     if (s->tokens == 0) { s->largest_ratio = s->largest_weight = least[0] = least[1] = -INFINITY; } // nothing of ours is an extreme
     ranks_sum(&s->loss, (int)(offsetof(GrpoStats, largest_ratio) / sizeof(double)));
-    ranks_largest(&s->largest_ratio, 3);
+    ranks_largest(&s->largest_ratio, 4);
     ranks_largest(least, 2);
     s->least_ratio = -least[0], s->least_weight = -least[1];
     if (s->tokens == 0) { s->largest_ratio = s->least_ratio = s->largest_weight = s->least_weight = 0; }
@@ -65,6 +67,18 @@ static inline void grpo_note(double *sum, double *largest, double *least, double
     *largest = first || value > *largest ? value : *largest;
     *least = first || value < *least ? value : *least;
 }
+static inline void grpo_compare(GrpoStats *s, double lp, double sampled) { // one token's log-probability by the trainer and by the sampler
+    const double p = exp(lp), p_sampled = exp(sampled), difference = fabs(p - p_sampled), log_ratio = lp - sampled;
+    s->difference += difference, s->log_difference += fabs(log_ratio);
+    s->largest_difference = fmax(s->largest_difference, difference), s->largest_log_difference = fmax(s->largest_log_difference, fabs(log_ratio));
+    s->sampler_k1 -= log_ratio, s->sampler_k3 += exp(log_ratio) - log_ratio - 1;
+    s->p += p, s->p_sampled += p_sampled, s->p_squared += p * p, s->p_sampled_squared += p_sampled * p_sampled, s->product += p * p_sampled;
+}
+// Pearson's correlation of the two probabilities over all tokens; NAN where either is the same for all.
+static inline double grpo_correlation(const GrpoStats *s) {
+    const double n = s->tokens, covariance = n * s->product - s->p * s->p_sampled;
+    return covariance / sqrt((n * s->p_squared - s->p * s->p) * (n * s->p_sampled_squared - s->p_sampled * s->p_sampled));
+}
 // The loss of `count` rows of a micro-batch from `begin` on (at most as many as there are): derivatives per row (zero on prompt rows) into
 // dlogprob and dentropy, sums into stats. All arrays are of the whole micro-batch; minibatch counts what it is part of.
 static inline void grpo_loss(float *dlogprob, float *dentropy, GrpoStats *stats, const Microbatch *batch, int begin, int count, const Samples *samples,
@@ -83,7 +97,7 @@ static inline void grpo_loss(float *dlogprob, float *dentropy, GrpoStats *stats,
         for (int t = first < begin ? begin - first : 0; t < sample->count && first + t < end; t++) {
             const int row = first + t;
             const double lp = (double)logprob[row], old = (double)sample->old_logprob[t], sampled = (double)sample->logprob[t], H = (double)entropy[row];
-            const double weight = importance_weight(old, sampled, o->tis_cap), difference = fabs(exp(lp) - exp(sampled));
+            const double weight = importance_weight(old, sampled, o->tis_cap);
             TokenSurrogate part = surrogate(lp, of_sequence ? sample->mean_log_ratio : lp - old, (double)sample->advantage, &o->clip);
             TokenKl kl = {0, 0};
             if (o->tis_cap > 0) { part.value *= weight, part.dlogprob *= weight; }
@@ -95,8 +109,8 @@ static inline void grpo_loss(float *dlogprob, float *dentropy, GrpoStats *stats,
             grpo_note(&stats->ratio, &stats->largest_ratio, &stats->least_ratio, part.ratio, stats->tokens == 0);
             grpo_note(&stats->weight, &stats->largest_weight, &stats->least_weight, weight, stats->tokens == 0);
             stats->tokens += 1, stats->surrogate += part.value, stats->kl += kl.value, stats->entropy += H, stats->clipped[part.clipped] += 1;
-            stats->old_minus_new += old - lp, stats->difference += difference;
-            stats->largest_difference = difference > stats->largest_difference ? difference : stats->largest_difference;
+            stats->old_minus_new += old - lp;
+            grpo_compare(stats, lp, sampled);
         }
     }
 }

@@ -65,6 +65,7 @@ typedef struct {
     int *copies, copy_count; // pairs (to, from) of pages to copy once a prefill is done
     // counted over the last generation
     long decode_steps, decoded_tokens, prefilled_tokens, preemptions;
+    double attended; // tokens that the decoded ones looked at
 } RolloutEngine;
 
 typedef struct {
@@ -339,7 +340,7 @@ static inline int rollout_collect(RolloutEngine *e, Samples *samples, const Roll
         const int token = e->host.drawn[mark][b];
         s->logprob[s->count] = e->host.drawn_logprob[mark][b];
         s->tokens[s->count++] = token;
-        sequence->known++;
+        e->attended += sequence->known++;
         e->decoded_tokens++;
         for (int i = 0; i < options->eos_count; i++) { s->finished |= token == options->eos[i]; }
         sequence->ended = s->finished || s->count == (s->limit ? s->limit : options->max_new_tokens);
@@ -379,6 +380,7 @@ static inline void rollout_draw(RolloutEngine *e, const RolloutOptions *options)
 static inline bool rollout_generate(RolloutEngine *e, const Policy *p, Samples *samples, const RolloutOptions *options) {
     assert(samples->count <= e->waiting_capacity && options->max_new_tokens <= samples->max_new_tokens);
     e->decode_steps = e->decoded_tokens = e->prefilled_tokens = e->preemptions = 0;
+    e->attended = 0;
     e->waiting_count = 0;
     for (int i = samples->count - 1; i >= 0 && !options->draw; i--) { e->waiting[e->waiting_count++] = i; }
     for (int i = 0; i < e->prefix_capacity; i++) { e->prefix_left[i] = -1; }

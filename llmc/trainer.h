@@ -4,6 +4,7 @@
 #include "llmc/advantage.h"
 #include "llmc/batch.h"
 #include "llmc/checkpoint.h"
+#include "llmc/cost.h"
 #include "llmc/dataset.h"
 #include "llmc/dynamic_sampling.h"
 #include "llmc/generator.h"
@@ -36,7 +37,10 @@ typedef struct {
     int skipped_in_row;   // updates, because their gradient was not finite
     uint32_t fingerprint; // of the step done last
     bool replay_differs;  // from what was recorded
-    double step_started, phase_started;
+    double step_started, phase_started, old_logprob_seconds, reference_seconds;
+    ModelCost cost;
+    DeviceLimits limits;
+    double learnt_operations; // that this rank's updates of the step need (cost.h)
 } Trainer;
 
 // What a run leaves behind, rank 0 writes. The other ranks compute the same and say nothing.
@@ -103,6 +107,27 @@ static inline size_t trainer_memory_bytes(void) {
     ranks_largest(&bytes, 1);
     return (size_t)-bytes;
 }
+// How long the stages would take on H100s: at their limits, and at the shares of these that good kernels reach. Not measured.
+static inline void trainer_print_prediction(const Trainer *t, int gpus) {
+    static const double operations = 989e12, bytes = 3.35e12, operations_reached = 0.5, bytes_reached = 0.7;
+    const Config *c = t->config;
+    const ModelCost cost = model_cost(&t->g.policy.config, 2);
+    StepShape step = {.answers = (double)c->prompts_per_step * c->group_size, .prompt = c->max_prompt_tokens < 150 ? c->max_prompt_tokens : 150, .at_once = t->g.engine.sizes.max_sequences, .gpus = gpus};
+    step.scorings = (c->kl_coef != 0) + !strcmp(c->old_logprobs, "trainer");
+    double hours = 0, least_hours = 0;
+    printf("prediction for %d H100%s, not measured (%.0f%% of their memory's bandwidth in sampling, %.0f%% of their operations in learning; answers as long as DeepScaleR's):", gpus, gpus > 1 ? "s" : "", 100 * bytes_reached, 100 * operations_reached);
+    for (int i = 0; i < c->stage_count; i++) {
+        const int steps = c->stage_count == 1 && c->steps ? c->steps : c->stages[i].steps;
+        step.context = c->stages[i].context;
+        step.operations = operations, step.bytes = bytes;
+        const double least = cost_step_seconds(&cost, &step);
+        step.operations *= operations_reached, step.bytes *= bytes_reached;
+        const double seconds = cost_step_seconds(&cost, &step);
+        printf("%s %.0f s a step of context %d", i ? "," : "", seconds, c->stages[i].context);
+        hours += seconds * steps / 3600, least_hours += least * steps / 3600;
+    }
+    printf(hours > 0 ? "; %.1f hours in all, evaluations apart (%.1f at the limits of the hardware)\n" : "\n", hours, least_hours);
+}
 // --plan: what the options take of the GPUs they are meant for, in bf16: one of 80 GB, and each of 8, among which the optimizer's state is
 // divided (ZeRO-1); then of this machine's device, which need not be there for the first two. The exit code says whether it fits this one.
 static inline void trainer_print_plans(Trainer *t) {
@@ -110,7 +135,9 @@ static inline void trainer_print_plans(Trainer *t) {
     size_t cache_bytes;
     Error error;
     if (!trainer_count_memory(t, "one 80 GB GPU, bf16", gpu, 2, 1, &cache_bytes, &error)) { printf("does not fit one 80 GB GPU: %s\n", error.text); }
+    trainer_print_prediction(t, 1);
     if (!trainer_count_memory(t, "each of 8 such GPUs, bf16, optimizer divided by 8", gpu, 2, 8, &cache_bytes, &error)) { printf("does not fit 8 GPUs of 80 GB: %s\n", error.text); }
+    trainer_print_prediction(t, 8);
     fflush(stdout);
     device_init();
     if (!trainer_count_memory(t, device_name(), trainer_memory_bytes(), 0, ranks_count(), &cache_bytes, &error)) { fatal("%s", error.text); }
@@ -219,6 +246,8 @@ static inline void trainer_open(Trainer *t, const Config *config) {
         trainer_open_data(t);
     }
     trainer_plan_memory(t);
+    t->cost = model_cost(&t->g.policy.config, sizeof(floatX));
+    t->limits = device_limits((size_t)t->cost.product_bytes);
     int resumed = trainer_resume(t);
     t->adamw.step = t->state.updates;
     t->total_steps = config_total_steps(config, t->dataset.count);

@@ -22,7 +22,10 @@ static inline void trainer_score_step(Trainer *t, const floatX *weights, size_t 
 }
 static inline void trainer_reference_logprobs(Trainer *t) { // of the micro-batch, into its samples
     watch_worked();
-    if (t->loss.kl_coef != 0) { trainer_score_microbatch(t, t->g.policy.reference, offsetof(Sample, reference_logprob)); }
+    if (t->loss.kl_coef == 0) { return; }
+    const double started = seconds_now();
+    trainer_score_microbatch(t, t->g.policy.reference, offsetof(Sample, reference_logprob));
+    t->reference_seconds += seconds_now() - started;
 }
 // Surrogates of sequences need each answer's importance ratio before the derivative of its first token, and the head has logits for some
 // rows at a time: so its forward pass goes over all rows of the micro-batch once more. Nothing for surrogates of tokens.
@@ -43,10 +46,16 @@ static inline void trainer_shape_rewards(Trainer *t) {
     const bool kl_in_reward = trainer_has_kl_in_reward(t);
     t->loss.context = context;
     if (!strcmp(c->old_logprobs, "trainer")) {
+        const double started = seconds_now();
         trainer_score_step(t, t->g.policy.weights, offsetof(Sample, trainer_logprob));
+        t->old_logprob_seconds = seconds_now() - started;
         for (int i = 0; i < samples->count; i++) { samples->list[i].old_logprob = samples->list[i].trainer_logprob; }
     }
-    if (kl_in_reward) { trainer_score_step(t, t->g.policy.reference, offsetof(Sample, reference_logprob)); }
+    if (kl_in_reward) {
+        const double started = seconds_now();
+        trainer_score_step(t, t->g.policy.reference, offsetof(Sample, reference_logprob));
+        t->reference_seconds = seconds_now() - started;
+    }
     for (int i = 0; i < samples->count; i++) {
         Sample *s = &samples->list[i];
         if (kl_in_reward) { s->kl = shaping_kl(s, kl_estimators[t->loss.kl_type]); }

@@ -38,6 +38,7 @@ static inline bool trainer_sample(Trainer *t) {
     int64_t position = t->state.data_position; // of a step that is cut short nothing counts
     int kept = 0;
     t->step_started = seconds_now();
+    t->learnt_operations = t->old_logprob_seconds = t->reference_seconds = 0;
     watch_phase("generate", t->state.step + 1);
     t->sampling = (SamplingStats){.rounds = 0};
     samples_clear(&t->g.samples);
@@ -54,6 +55,7 @@ static inline bool trainer_sample(Trainer *t) {
         t->sampling.decoded_tokens += (double)t->g.engine.decoded_tokens;
         t->sampling.preemptions += t->g.engine.preemptions;
         t->sampling.idle_seconds += t->g.idle_seconds;
+        t->sampling.least_seconds += cost_decode_seconds(&t->cost, (double)t->g.engine.decode_steps, (double)t->g.engine.decoded_tokens, t->g.engine.attended, t->limits.operations, t->limits.bytes);
     } while (kept < c->prompts_per_step && t->sampling.rounds < c->dynamic_sampling);
     t->state.data_position = position;
     t->phase_started = seconds_now();
@@ -75,6 +77,7 @@ static inline void trainer_update(Trainer *t, UpdateStats *updates, int first) {
     char path[1100];
     Error error;
     if (t->plan.count == 0) { policy_backward_nothing(&t->g.policy); }
+    for (int i = 0; i < t->plan.starts[t->plan.count]; i++) { t->learnt_operations += 3 * cost_forward(&t->cost, sample_rows(&t->g.samples.list[t->plan.sample[i]])); }
     watch_phase("update", t->state.step + 1);
     policy_update(&t->g.policy, &t->adamw, updates);
     watch_phase("learn", t->state.step + 1);
@@ -149,19 +152,29 @@ static inline void trainer_measure_update(const Trainer *t, MetricSet *set, cons
     metric_set(set, "actor/skipped_updates", updates->skipped);
     metric_set(set, "training/rollout_probs_diff_mean", fresh->difference / fresh_tokens);
     metric_set(set, "training/rollout_probs_diff_max", fresh->largest_difference);
+    metric_set(set, "training/rollout_actor_probs_pearson_corr", grpo_correlation(fresh));
+    metric_set(set, "rollout_corr/logprob_diff_mean", fresh->log_difference / fresh_tokens);
+    metric_set(set, "rollout_corr/logprob_diff_max", fresh->largest_log_difference);
+    metric_set(set, "rollout_corr/kl", fresh->sampler_k1 / fresh_tokens);
+    metric_set(set, "rollout_corr/k3_kl", fresh->sampler_k3 / fresh_tokens);
 }
 static inline void trainer_measure_time(const Trainer *t, MetricSet *set) {
     const double now = seconds_now(), step = now - t->step_started, sampling = t->phase_started - t->step_started;
-    double tokens = 0, of_ranks[] = {t->sampling.decoded_tokens, (double)t->sampling.preemptions, t->sampling.idle_seconds};
-    ranks_sum(of_ranks, 3);
+    const double learning = now - t->phase_started - t->old_logprob_seconds - t->reference_seconds;
+    double tokens = 0, of_ranks[] = {t->sampling.decoded_tokens, (double)t->sampling.preemptions, t->sampling.idle_seconds, t->sampling.least_seconds, t->learnt_operations, t->limits.operations};
+    ranks_sum(of_ranks, 6);
     for (int i = 0; i < t->g.samples.count; i++) { tokens += t->g.samples.list[i].prompt_count + t->g.samples.list[i].count; }
     metric_set(set, "timing_s/gen", sampling);
-    metric_set(set, "timing_s/update_actor", now - t->phase_started);
+    if (!strcmp(t->config->old_logprobs, "trainer")) { metric_set(set, "timing_s/old_log_prob", t->old_logprob_seconds); }
+    if (t->config->kl_coef != 0) { metric_set(set, "timing_s/ref", t->reference_seconds); }
+    metric_set(set, "timing_s/update_actor", learning);
     metric_set(set, METRIC_STEP_SECONDS, step);
     metric_set(set, "perf/time_per_step", step);
     metric_set(set, "perf/total_num_tokens", tokens);
     metric_set(set, METRIC_THROUGHPUT, tokens / step);
     metric_set(set, "rollout/decode_tokens_per_second", of_ranks[0] / sampling);
+    metric_set(set, "perf/mfu/actor", of_ranks[4] / learning / of_ranks[5]);
+    metric_set(set, "rollout/decode_limit_tokens_per_second", of_ranks[3] > 0 ? of_ranks[0] * ranks_count() / of_ranks[3] : 0);
     metric_set(set, "rollout/preemptions", of_ranks[1]);
     metric_set(set, "rollout/idle_share", of_ranks[2] / ranks_count() / sampling);
 }

@@ -290,12 +290,30 @@ static void test_microbatch_sum(void) {
     check(!grpo_is_silent_without_advantage(&o), "a negative KL coefficient is one");
     free_data(&data);
 }
+// The trainer's log-probabilities beside the sampler's: what an estimate of KL and a correlation are by their definitions, means first.
+static void check_against_sampler(const GrpoStats *stats, double (*pairs)[2], int count) {
+    double mean[2] = {0, 0}, covariance = 0, variance[2] = {0, 0}, k1 = 0, k3 = 0, absolute = 0, most = 0;
+    for (int i = 0; i < count; i++) {
+        const double log_ratio = pairs[i][0] - pairs[i][1];
+        mean[0] += exp(pairs[i][0]) / count, mean[1] += exp(pairs[i][1]) / count;
+        k1 += -log_ratio, k3 += exp(log_ratio) - 1 - log_ratio, absolute += fabs(log_ratio), most = fmax(most, fabs(log_ratio));
+    }
+    for (int i = 0; i < count; i++) {
+        const double a = exp(pairs[i][0]) - mean[0], b = exp(pairs[i][1]) - mean[1];
+        covariance += a * b, variance[0] += a * a, variance[1] += b * b;
+    }
+    check(stats->tokens == count && relative(stats->log_difference, absolute) < 1e-12 && stats->largest_log_difference == most, "log-probabilities differ by %g in all, %g at most", stats->log_difference, stats->largest_log_difference);
+    check(relative(stats->sampler_k1, k1) < 1e-11 && relative(stats->sampler_k3, k3) < 1e-11, "KL from the sampler: k1 %g, k3 %g", stats->sampler_k1, stats->sampler_k3);
+    const double correlation = grpo_correlation(stats);
+    check(fabs(correlation - covariance / sqrt(variance[0] * variance[1])) < 1e-10, "correlation %.12f", correlation); // sums of squares cancel to some 1e-12
+}
 static void test_stats(void) {
     Data data = read_data("near");
     GrpoOptions o = plain;
     o.tis_cap = 1.5, o.clip.dual = 1.75;
     const Result got = run(&data, &o, 14, 3);
-    double ratio = 0, most = -INFINITY, least = INFINITY, weight = 0, difference = 0, low = 0, high = 0, dual = 0;
+    double ratio = 0, most = -INFINITY, least = INFINITY, weight = 0, difference = 0, low = 0, high = 0, dual = 0, pairs[ROWS][2];
+    int count = 0;
     for (int i = 0, token = 0; i < ANSWERS; token += lengths[i++]) {
         const Sample *s = &data.samples.list[i];
         for (int t = 0; t < lengths[i]; t++) {
@@ -303,6 +321,7 @@ static void test_stats(void) {
             ratio += r, most = fmax(most, r), least = fmin(least, r);
             weight += fmin(exp((double)s->trainer_logprob[t] - (double)s->logprob[t]), 1.5);
             difference += fabs(exp((double)data.logprob[token + t]) - exp((double)s->logprob[t]));
+            pairs[count][0] = (double)data.logprob[token + t], pairs[count++][1] = (double)s->logprob[t];
             low += s->advantage < 0 && r<0.8, high += s->advantage> 0 && r > 1.28, dual += s->advantage < 0 && r > 1.75;
         }
     }
@@ -310,6 +329,7 @@ static void test_stats(void) {
     check(relative(stats->ratio, ratio) < 1e-12 && relative(stats->largest_ratio, most) < 1e-12 && relative(stats->least_ratio, least) < 1e-12, "ratios: sum %g, %g to %g", stats->ratio, stats->least_ratio, stats->largest_ratio);
     check(relative(stats->weight, weight) < 1e-12 && stats->largest_weight == 1.5 && stats->least_weight > 0 && stats->least_weight < 1, "weights: sum %g, %g to %g", stats->weight, stats->least_weight, stats->largest_weight);
     check(relative(stats->difference, difference) < 1e-12, "the difference of probabilities is that to the sampler's");
+    check_against_sampler(stats, pairs, count);
     check(low > 0 && high > 0 && dual > 0 && stats->clipped[CLIPPED_LOW] == low && stats->clipped[CLIPPED_HIGH] == high && stats->clipped[CLIPPED_DUAL] == dual, "clipped: %g low, %g high, %g dual", stats->clipped[CLIPPED_LOW],
           stats->clipped[CLIPPED_HIGH], stats->clipped[CLIPPED_DUAL]);
     o = plain;

@@ -24,6 +24,7 @@ check_plan() { # contexts, how many stages, script and arguments: what it prints
     "$@" --plan >"$scratch/plan" 2>&1
     for context in $contexts; do check "$*: a stage of $context" grep -Eq "^\| context +\| $context " "$scratch/plan"; done
     check_equal "$*: stages that fit one 80 GB GPU" "$(grep -Ec '^memory plan for one 80 GB GPU, bf16: [0-9.]+ of [0-9.]+ GiB' "$scratch/plan")" "$stages"
+    check_equal "$*: its time is predicted for one GPU and for 8" "$(grep -Ec '^prediction for (1 H100|8 H100s), not measured .*: .* s a step of context [0-9]+' "$scratch/plan")" $((2 * stages))
     check_equal "$*: stages that do not fit" "$(grep -Ec 'does not fit (one 80 GB GPU|8 GPUs)' "$scratch/plan")" 0
 }
 check_plan 8192:1040 1 scripts/run_deepscaler_1.5b_8k.sh

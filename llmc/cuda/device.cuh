@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cuda_runtime.h>
 #include <ptx.cuh>
 #include "llmc/cuda/check.cuh"
@@ -82,6 +83,28 @@ size_t device_memory_bytes(void) {
     cudaCheck(cudaMemGetInfo(&available, &total));
     available /= (size_t)device_sharers;
     return available > DEVICE_GPU_RESERVE ? available - DEVICE_GPU_RESERVE : 0;
+}
+// Dense bf16 products as the data sheets have them; of other GPUs what their multiprocessors can do at the highest clock.
+DeviceLimits device_limits(size_t) {
+    static const struct {
+        const char *name;
+        double operations;
+    } sheets[] = {{"H100 PCIe", 756e12}, {"H100 NVL", 835e12}, {"H100", 989e12}, {"H200", 989e12}, {"H800", 989e12}, {"A100", 312e12}, {"A800", 312e12}, {"L40S", 362e12}, {"B200", 2250e12}};
+    const cudaDeviceProp *gpu = device_properties();
+    int clock = 0, memory_clock = 0, bus = 0; // kHz, kHz, bits
+    cudaCheck(cudaDeviceGetAttribute(&clock, cudaDevAttrClockRate, device_number));
+    cudaCheck(cudaDeviceGetAttribute(&memory_clock, cudaDevAttrMemoryClockRate, device_number));
+    cudaCheck(cudaDeviceGetAttribute(&bus, cudaDevAttrGlobalMemoryBusWidth, device_number));
+    const bool big = gpu->minor == 0; // 8.0, 9.0, 10.0: of data centres
+    const double tensor = !big ? 1024 : gpu->major == 8 ? 2048
+                                    : gpu->major == 9   ? 4096
+                                                        : 8192,
+                 plain = big && gpu->major == 8 ? 128 : 256; // operations a clock and multiprocessor
+    DeviceLimits limits = {(sizeof(floatX) == sizeof(float) ? plain : tensor) * gpu->multiProcessorCount * clock * 1e3, 2.0 * memory_clock * 1e3 * bus / 8};
+    for (size_t i = sizeof(sheets) / sizeof(sheets[0]); i-- > 0 && sizeof(floatX) < sizeof(float);) {
+        if (strstr(gpu->name, sheets[i].name)) { limits.operations = sheets[i].operations; }
+    }
+    return limits;
 }
 
 typedef struct Allocation {

@@ -245,10 +245,15 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, in
     *properties = {"CUDA emulator", emu_capability() / 10, emu_capability() % 10, 1, (size_t)1 << 30};
     return cudaSuccess;
 }
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75,
+enum cudaDeviceAttr { cudaDevAttrClockRate = 13,
+                      cudaDevAttrMemoryClockRate = 36,
+                      cudaDevAttrGlobalMemoryBusWidth = 37,
+                      cudaDevAttrComputeCapabilityMajor = 75,
                       cudaDevAttrComputeCapabilityMinor = 76 };
 static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
-    *value = attribute == cudaDevAttrComputeCapabilityMajor ? emu_capability() / 10 : emu_capability() % 10;
+    *value = attribute == cudaDevAttrComputeCapabilityMajor   ? emu_capability() / 10
+             : attribute == cudaDevAttrComputeCapabilityMinor ? emu_capability() % 10
+                                                              : 1000; // of all that has a rate or a width
     return cudaSuccess;
 }
 static inline cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
