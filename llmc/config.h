@@ -22,6 +22,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(int64, seed,                  "",  "1337",  "",            "every random choice follows from it")
 #define GRPO_RECIPE_LOSS(OPTION) \
     OPTION(text,  loss,                  "",  "grpo",  "grpo|dr_grpo|dapo|gspo|cispo|rloo|reinforce++|reinforce++_baseline", "a published objective: gives the options below its defaults (docs/losses.md)") \
+    OPTION(text,  compat,                "",  "none",  "none|deepscaler", "what the published run did by accident: microbatch_sum, kl_coef -0.001, old_logprobs trainer, bf16_logits (docs/losses.md)") \
     OPTION(text,  advantage,             "",  "grpo",  "grpo|dr_grpo|rloo|reinforce++|reinforce++_baseline", "how much better an answer is: than its group (over its std, or not), the others of it, the batch") \
     OPTION(text,  surrogate,             "",  "ppo",   "ppo|gspo|cispo|reinforce", "what a token contributes: ratio clipped per token, per answer, as a weight; no ratio") \
     OPTION(text,  aggregate,             "",  "token-mean", "token-mean|token-sum|seq-mean-token-sum|seq-mean-token-mean|seq-mean-token-sum-norm", "how token losses become one") \
@@ -39,6 +40,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(float, overlong_penalty,      "",  "1",     "[0,1000]",    "reward taken off an answer as long as the limit")                               \
     OPTION(flag,  mask_truncated,        "",  "false", "",            "do not train on answers that were cut at the limit")                            \
     OPTION(flag,  microbatch_sum,        "",  "false", "",            "each micro-batch's own loss, summed, as verl did in DeepScaleR's time")         \
+    OPTION(flag,  bf16_logits,           "",  "false", "",            "the trainer's logits are rounded to bf16, divided by the temperature and rounded again, as there") \
     OPTION(float, learning_rate,         "l", "1e-6",  "[0,1]",       "AdamW's, constant after the warm-up")                                           \
     OPTION(int,   warmup_steps,          "",  "0",     "[0,1048576]", "steps of linear warm-up")                                                       \
     OPTION(text,  stage_restart,         "",  "adam,reference,data", "", "what begins anew with each stage after the first; none = nothing")              \
@@ -291,10 +293,13 @@ static inline bool config_check(Config *config, Error *error) {
     }
     return true;
 }
-// --loss: the defaults of the objective it names. The mean of a surrogate of sequences is one of sequences, whoever asks for it.
-static inline void config_apply_loss(Config *config) {
+// --loss and --compat: the defaults of what they name. The mean of a surrogate of sequences is one of sequences, whoever asks for it.
+static inline void config_apply_names(Config *config) {
     for (size_t i = 0; i < sizeof(named_losses) / sizeof(named_losses[0]); i++) {
         if (!strcmp(named_losses[i][0], config->loss)) { options_set_default(config, &grpo_option_set, named_losses[i][1], named_losses[i][2]); }
+    }
+    for (size_t i = 0; i < sizeof(deepscaler_quirks) / sizeof(deepscaler_quirks[0]) && !strcmp(config->compat, "deepscaler"); i++) {
+        options_set_default(config, &grpo_option_set, deepscaler_quirks[i][0], deepscaler_quirks[i][1]);
     }
     if (!strcmp(config->surrogate, "gspo")) { options_set_default(config, &grpo_option_set, "aggregate", "seq-mean-token-mean"); }
 }
@@ -350,7 +355,7 @@ static inline Config config_from_args(int argc, char **argv) {
     Config config = {0};
     Error error;
     options_from_args(&config, &grpo_option_set, argc, argv);
-    *config.replay ? config_take_recorded(&config) : config_apply_loss(&config);
+    *config.replay ? config_take_recorded(&config) : config_apply_names(&config);
     if (!config_check(&config, &error)) { fatal("%s", error.text); }
     return config;
 }

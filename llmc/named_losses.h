@@ -44,3 +44,6 @@ static const char *const named_losses[][3] = {
     {"reinforce++_baseline", "kl_type", "k2"},
     {"reinforce++_baseline", "entropy_coef", "0"},
 };
+// --compat deepscaler: what its published 8K run did beside its recipe (agentica-project/deepscaler 95ef74f, its fork of verl); docs/losses.md
+// has where. Its later stages had the right sign: give them --kl_coef 0.001.
+static const char *const deepscaler_quirks[][2] = {{"microbatch_sum", "true"}, {"kl_coef", "-0.001"}, {"old_logprobs", "trainer"}, {"bf16_logits", "true"}};

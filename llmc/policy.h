@@ -44,6 +44,7 @@ typedef struct {
     int logit_stride; // columns of the head that are computed: vocab_used rounded up to 64, at most vocab
     int recompute;    // 0 keep everything, 1 recompute norms and SwiGLU, 2 recompute whole blocks
     int max_positions;
+    bool bf16_logits;                // the trainer's are rounded: logits_round
     floatX *weights, *reference;     // reference: the frozen model of the KL term, or NULL
     float *adam_m, *adam_v, *master; // (shards.share) this rank's pieces; master: of a bf16 build, NULL in fp32, where weights are their own
     float *gradients;

@@ -240,6 +240,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     }
     options_table(stdout, config, &grpo_option_set);
     generator_open_model(&t->g, config->model, config->plan, stdout);
+    t->g.policy.bf16_logits = config->bf16_logits;
     if (!config->plan) {
         trainer_check_run_dir(config, config_path);
         watch_open(config->run_dir, config->rank_timeout);

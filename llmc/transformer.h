@@ -140,6 +140,7 @@ static inline void policy_head_forward(Policy *p, const floatX *weights, int N, 
     const Activations *a = &p->train;
     const int C = p->config.hidden, chunk = N - row < a->logit_rows ? N - row : a->logit_rows;
     linear_forward_float(a->logits, a->layers[p->config.layers].input_normed + (size_t)row * (size_t)C, weights + p->parameters.head, chunk, C, p->logit_stride);
+    if (p->bf16_logits) { logits_round(a->logits, temperature, (size_t)chunk * (size_t)p->logit_stride); }
     logprob_forward(a->logprob + row, a->entropy + row, a->logits_lse, a->logits, a->targets + row, temperature, chunk, p->vocab_used, p->logit_stride);
     device_download(p->host_logprob + row, a->logprob + row, sizeof(float) * (size_t)chunk);
     device_download(p->host_entropy + row, a->entropy + row, sizeof(float) * (size_t)chunk);

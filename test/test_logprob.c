@@ -126,9 +126,34 @@ static void test_extremes(void) {
     check(isnan(logprob[3]) && isnan(entropy[3]) && isnan(lse[3]), "a NaN among the logits does not show");
     free_rows();
 }
+// bf16 has 8 bits of precision and fp32's exponents; ties go to the even neighbour.
+static double round_to_bits(double x, int bits) {
+    int exponent;
+    const double fraction = frexp(x, &exponent);
+    return isfinite(x) ? ldexp(nearbyint(ldexp(fraction, bits)), exponent - bits) : x;
+}
+static void test_rounding(void) {
+    enum { COUNT = 70001 };
+    static float values[COUNT], rounded[COUNT];
+    const float T = 0.6f, scale = 1.0f / T;
+    for (int i = 0; i < COUNT; i++) { values[i] = (float)check_random() * powf(2, (float)(i % 13 - 6)); }
+    values[0] = INFINITY, values[1] = -INFINITY, values[2] = NAN, values[3] = 0, values[4] = 1.00390625f, values[5] = 1.01171875f; // the last two: ties
+    float *device = (float *)device_array("logits", values, sizeof(values));
+    logits_round(device, T, COUNT);
+    device_download(rounded, device, sizeof(rounded));
+    int different = 0;
+    for (int i = 0; i < COUNT; i++) {
+        const double divided = round_to_bits(round_to_bits(round_to_bits((double)values[i], 8) * (double)scale, 24), 8); // the product is a float before it is a bf16
+        different += !((double)rounded[i] == round_to_bits((double)T * divided, 24) || (isnan(values[i]) && isnan(rounded[i])));
+    }
+    check(different == 0, "%d of %d logits are not rounded as bf16", different, COUNT);
+    check(fabsf(rounded[4] - 1.0f) < 0.01f && rounded[0] == INFINITY && rounded[1] == -INFINITY && rounded[3] == 0, "ties, infinities, zero");
+    device_shutdown();
+}
 
 int main(void) {
     device_init();
+    test_rounding();
     test_rows(7, 24, 32, 0.6, 3, true);
     test_rows(9, 37, 37, 1.0, 3, true);
     test_rows(5, 1, 4, 0.7, 3, true);

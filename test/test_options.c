@@ -15,7 +15,7 @@ static OptionsOutcome parse_words(void *config, const OptionSet *set, const char
 }
 static bool grpo_parse(Config *config, const char *line, Buffer *ignored, Error *error) {
     *error = (Error){""};
-    return parse_words(config, &grpo_option_set, line, ignored, error) == OPTIONS_RUN && (config_apply_loss(config), config_check(config, error));
+    return parse_words(config, &grpo_option_set, line, ignored, error) == OPTIONS_RUN && (config_apply_names(config), config_check(config, error));
 }
 static void check_accepted(const char *line, const char *name, const char *want) {
     Config config = {0};
@@ -164,6 +164,14 @@ static void test_losses(void) {
         {"--loss dapo --dynamic_sampling 0", "dynamic_sampling", "0"},
         {"--loss dr_grpo --kl_coef 0.01", "kl_coef", "0.01"},
         {"--loss rloo", "minibatch_prompts", "128"},
+        {"", "microbatch_sum", "false"},
+        {"", "bf16_logits", "false"},
+        {"--compat deepscaler", "microbatch_sum", "true"},
+        {"--compat deepscaler", "kl_coef", "-0.001"},
+        {"--compat deepscaler", "old_logprobs", "trainer"},
+        {"--compat deepscaler", "bf16_logits", "true"},
+        {"--kl_coef 0.001 --compat deepscaler", "kl_coef", "0.001"},
+        {"--compat deepscaler --bf16_logits false", "bf16_logits", "false"},
         {"--loss rloo --minibatch_prompts 32", "minibatch_prompts", "32"},
         {"--loss reinforce++", "aggregate", "token-mean"},
         {"--surrogate gspo", "aggregate", "seq-mean-token-mean"},

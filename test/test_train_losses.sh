@@ -49,6 +49,12 @@ check "--microbatch_sum" train "$scratch/sum" --microbatch_sum
 check "the gradient is larger by the number of micro-batches" awk "BEGIN { exit !($(metric "$scratch/sum" actor/grad_norm) > 1.5 * $(metric "$scratch/grpo" actor/grad_norm)) }"
 check "a negative KL coefficient, k3+, dual clip" train "$scratch/parts" --kl_coef -0.001 --kl_type k3+ --dual_clip 3
 check_equal "the dual clip is measured" "$(metric "$scratch/parts" actor/pg_clipfrac_lower)" 0
+check "--bf16_logits" train "$scratch/rounded" --bf16_logits
+check "the trainer's log-probabilities are no longer the sampler's" awk "BEGIN { exit !($(metric "$scratch/rounded" rollout_corr/logprob_diff_max) > 1e-3) }"
+check "but near them" awk "BEGIN { exit !($(metric "$scratch/rounded" training/rollout_actor_probs_pearson_corr) > 0.999 && $(metric "$scratch/rounded" rollout_corr/k3_kl) < 1e-3) }"
+check "--compat deepscaler" train "$scratch/compat" --compat deepscaler
+check "is its quirks together" train "$scratch/quirks" --microbatch_sum --kl_coef -0.001 --old_logprobs trainer --bf16_logits
+check_equal "to the bit" "$(fingerprints "$scratch/compat")" "$(fingerprints "$scratch/quirks")"
 check "cut answers" train "$scratch/cut" -c 9 --mask_truncated --overlong_buffer 4 --overlong_penalty 0.5
 check_equal "cut answers are masked" "$(metric "$scratch/cut" response_length/masked_ratio)" "$(metric "$scratch/cut" response_length/clip_ratio)"
 check "and long ones punished" awk "BEGIN { exit !($(metric "$scratch/cut" critic/rewards/min) < 0 && $(metric "$scratch/cut" critic/rewards/min) >= -0.5) }"

@@ -108,3 +108,8 @@ void logprob_backward(floatX *dlogits, const float *logits, const float *lse, co
         }
     }
 }
+void logits_round(float *logits, float temperature, size_t count) {
+    const float scale = 1.0f / temperature;
+#pragma omp parallel for schedule(static) if (count > PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < count; i++) { logits[i] = temperature * bf16_to_float(bf16_from_float(bf16_to_float(bf16_from_float(logits[i])) * scale)); }
+}

@@ -145,3 +145,12 @@ LLMC_C void logprob_backward(floatX *dlogits, const float *logits, const float *
         RUN(logprob_backward_kernel<1>, dim3(CEIL_DIV(stride, 256), min(N, (int)GRID_ROWS)), 256, 0, dlogits, logits, lse, entropy, targets, dlogprob, dentropy, 1.0f / temperature, N, V, stride);
     }
 }
+__global__ void __launch_bounds__(256) logits_round_kernel(float *logits, float temperature, float scale, size_t count) { // a thread strides over the logits by the whole grid
+    for (size_t i = blockIdx.x * (size_t)256 + threadIdx.x; i < count; i += (size_t)gridDim.x * 256) {
+        logits[i] = __fmul_rn(temperature, bf16_to_float(bf16_from_float(__fmul_rn(bf16_to_float(bf16_from_float(logits[i])), scale))));
+    }
+}
+LLMC_C void logits_round(float *logits, float temperature, size_t count) {
+    if (count == 0) { return; }
+    RUN(logits_round_kernel, (unsigned)min(CEIL_DIV(count, (size_t)256), (size_t)4096), 256, 0, logits, temperature, 1.0f / temperature, count);
+}
