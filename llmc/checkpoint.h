@@ -16,7 +16,9 @@ typedef struct {
     int stage_start;       // step at which it began
     int warmup_start;      // step at which the optimizer last began anew
     int updates;           // AdamW updates since then
+    int was_below_trigger; // whether cut_share has been below --stage_trigger in this stage
     int64_t data_position; // prompts passed since the order of the data last began anew
+    double cut_share;      // of the stage's answers, a running mean (trainer_watch_cut_answers)
 } TrainState;
 
 // A number that follows from every element of a flat array, going on from `hash`: known to rank 0, for all ranks to call if it is sharded.
@@ -128,8 +130,8 @@ static inline bool checkpoint_write(const char *run_dir, const Policy *p, const 
     if (ok) {
         char fingerprint[20];
         checkpoint_fingerprint(fingerprint, p);
-        json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s}", "step", state->step, "stage", state->stage, "stage_start", state->stage_start, "warmup_start",
-                                 state->warmup_start, "updates", state->updates, "data_position", (json_int_t)state->data_position, "fingerprint", fingerprint);
+        json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:f, s:b, s:s}", "step", state->step, "stage", state->stage, "stage_start", state->stage_start, "warmup_start",
+                                 state->warmup_start, "updates", state->updates, "data_position", (json_int_t)state->data_position, "cut_share", state->cut_share, "was_below_trigger", state->was_below_trigger, "fingerprint", fingerprint);
         snprintf(path, sizeof(path), "%s/trainer_state.json", temporary);
         ok = json_write(path, json, error) && directory_sync(temporary, error);
         json_decref(json);
@@ -159,14 +161,17 @@ static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *st
     const char *fingerprint = "";
     json_error_t found;
     json_int_t numbers[6] = {0};
-    bool ok = json_unpack_ex(json, &found, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "step", &numbers[0], "stage", &numbers[1], "stage_start", &numbers[2], "warmup_start", &numbers[3],
-                             "updates", &numbers[4], "data_position", &numbers[5], "fingerprint", &fingerprint) == 0;
+    double cut_share = 0;
+    int was_below_trigger = 0; // true or false in the file
+    bool ok = json_unpack_ex(json, &found, 0, "{s:I, s:I, s:I, s:I, s:I, s:I, s:F, s:b, s:s}", "step", &numbers[0], "stage", &numbers[1], "stage_start", &numbers[2], "warmup_start", &numbers[3],
+                             "updates", &numbers[4], "data_position", &numbers[5], "cut_share", &cut_share, "was_below_trigger", &was_below_trigger, "fingerprint", &fingerprint) == 0;
     if (!ok) { error_set(error, "%s: %s: this is not the state of a trainer", path, found.text); }
     const json_int_t most[6] = {CHECKPOINT_MAX_STEP, numbers[0], numbers[0], numbers[0], INT_MAX, (json_int_t)1 << 50};
     for (int i = 0; ok && i < 6; i++) { // starts lie before the step; there are fewer stages than steps
         if (numbers[i] < 0 || numbers[i] > most[i]) { ok = error_set(error, "%s: number %lld cannot be in step %lld", path, (long long)numbers[i], (long long)numbers[0]); }
     }
-    *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], (int64_t)numbers[5]};
+    if (ok && !(cut_share >= 0 && cut_share <= 1)) { ok = error_set(error, "%s: cut_share %g cannot be a share", path, cut_share); }
+    *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], was_below_trigger, (int64_t)numbers[5], cut_share};
     PolicyArray arrays[3], weights = {"", weight_dtype, p->weights, false};
     int array_count = checkpoint_arrays(p, arrays);
     snprintf(path, sizeof(path), "%.1000s/optimizer.safetensors", folder);

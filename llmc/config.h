@@ -44,6 +44,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(float, learning_rate,         "l", "1e-6",  "[0,1]",       "AdamW's, constant after the warm-up")                                           \
     OPTION(int,   warmup_steps,          "",  "0",     "[0,1048576]", "steps of linear warm-up")                                                       \
     OPTION(text,  stage_restart,         "",  "adam,reference,data", "", "what begins anew with each stage after the first; none = nothing")              \
+    OPTION(float, stage_trigger,         "",  "0",     "[0,1]",       "a stage but the last ends early once the share of answers cut at its context, over 20 steps, has been lower and reaches this; 0 = never") \
     OPTION(float, weight_decay,          "",  "0.01",  "[0,10]",      "AdamW's, on every weight")                                                      \
     OPTION(float, adam_beta1,            "",  "0.9",   "[0,1)",       "decay of the first moment")                                                     \
     OPTION(float, adam_beta2,            "",  "0.999", "[0,1)",       "decay of the second moment")                                                    \

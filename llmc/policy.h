@@ -155,6 +155,11 @@ static inline void policy_layout(Policy *policy, Memory *memory, const PolicySiz
     }
 }
 
+static inline void policy_forget_moments(Policy *policy) { // AdamW begins anew
+    device_zero(policy->adam_m, policy->shards.share * sizeof(float));
+    device_zero(policy->adam_v, policy->shards.share * sizeof(float));
+}
+
 // Reads config.json and lays out the parameters; weights come later, when the memory plan has been accepted.
 // vocab_used: tokenizer_vocab_size(), so that ids without a token are never sampled; 0: every id of config.json.
 static inline bool policy_open(Policy *policy, const char *model_dir, int vocab_used, Error *error) {

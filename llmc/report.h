@@ -107,10 +107,13 @@ static inline Chart report_accuracy(const MetricHistory *history) { // one line 
     }
     return chart;
 }
-static inline void report_charts_append(Buffer *out, const MetricHistory *history, const Config *config) {
-    double marks[MAX_STAGES], at = 0.5;
+static inline void report_charts_append(Buffer *out, const MetricHistory *history) {
+    double marks[MAX_STAGES] = {0};
     int mark_count = 0;
-    for (int i = 0; i + 1 < config->stage_count; i++) { marks[mark_count++] = at += config->stages[i].steps; }
+    const int limit = history_column(history, METRIC_LIMIT);
+    for (int row = 1; row < history->rows && mark_count < MAX_STAGES; row++) { // where the limit grows, a stage has begun
+        if (history_value(history, row, limit) > history_value(history, row - 1, limit)) { marks[mark_count++] = history->steps[row] - 0.5; }
+    }
     Chart charts[] = {
         report_accuracy(history),
         report_chart(history, "reward", METRIC_REWARD, marks, mark_count),
@@ -162,7 +165,7 @@ static inline bool report_write(const char *path, const Report *report, const Me
     struct tm local;
     strftime(moment, sizeof(moment), "%Y-%m-%d %H:%M", localtime_r(&now, &local));
     buffer_printf(&page, "</h1>\n<p>step %d, %s; dashed verticals: the context grows</p>\n", history->rows ? history->steps[history->rows - 1] : 0, moment);
-    report_charts_append(&page, history, config);
+    report_charts_append(&page, history);
     report_samples_append(&page, report);
     buffer_append_text(&page, "<h2>Configuration</h2>\n<details><summary>all options</summary><table>\n");
     for (int i = 0; i < grpo_option_set.option_count; i++) {

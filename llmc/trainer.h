@@ -227,6 +227,14 @@ static inline void trainer_check_run_dir(const Config *c, const char *config_pat
     json_decref(saved);
 }
 
+// How many steps the run has: from here on, as many as the stages have left. --steps and an open last stage fix the number.
+static inline int trainer_total_steps(const Trainer *t) {
+    const Config *c = t->config;
+    int64_t total = t->state.stage_start;
+    if (c->steps || !c->stages[c->stage_count - 1].steps) { return config_total_steps(c, t->dataset.count); }
+    for (int i = t->state.stage; i < c->stage_count; i++) { total += c->stages[i].steps; }
+    return total < INT32_MAX ? (int)total : INT32_MAX;
+}
 static inline void trainer_open(Trainer *t, const Config *config) {
     Error error;
     char config_path[1024];
@@ -251,7 +259,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     t->limits = device_limits((size_t)t->cost.product_bytes);
     int resumed = trainer_resume(t);
     t->adamw.step = t->state.updates;
-    t->total_steps = config_total_steps(config, t->dataset.count);
+    t->total_steps = trainer_total_steps(t);
     // everything has been read and found good: from here on the folder is this run's
     ranks_wait();
     if (trainer_writes() && !config_write_json(config_path, config, &grpo_option_set, &error)) { fatal("%s", error.text); }

@@ -2,31 +2,10 @@
 #pragma once
 #include "llmc/replay.h"
 #include "llmc/trainer_losses.h"
+#include "llmc/trainer_stages.h"
 #include "llmc/trainer_summary.h"
 
 static inline bool trainer_stopped(void) { return ranks_any(stop_requested != 0); } // a signal to one rank is one to all
-
-// A new stage begins where the stages of --context say. What starts anew with it follows --stage_restart (DeepScaleR: everything,
-// since each of its stages was a run of its own): Adam and warm-up, the reference of the KL term, the order of the data.
-static inline void trainer_begin_stage(Trainer *t) {
-    const Config *c = t->config;
-    const int stage = config_stage(c, t->state.step + 1);
-    if (stage == t->state.stage) { return; }
-    t->state.stage = stage;
-    t->state.stage_start = t->state.step;
-    if (list_contains(c->stage_restart, "adam")) {
-        device_zero(t->g.policy.adam_m, t->g.policy.parameters.total * sizeof(float));
-        device_zero(t->g.policy.adam_v, t->g.policy.parameters.total * sizeof(float));
-        t->adamw.step = 0;
-        t->state.warmup_start = t->state.step;
-    }
-    if (list_contains(c->stage_restart, "data")) { t->state.data_position = 0; }
-    if (t->g.policy.reference) {
-        if (list_contains(c->stage_restart, "reference")) { device_copy(t->g.policy.reference, t->g.policy.weights, t->g.policy.parameters.total * sizeof(floatX)); }
-        trainer_save_reference(t);
-    }
-    printf("stage %d of %d: answers of up to %d tokens from here\n", stage + 1, c->stage_count, c->stages[stage].context);
-}
 
 // ---- 1. sample
 
@@ -327,6 +306,7 @@ static inline void trainer_end_step(Trainer *t, GrpoStats *stats, GrpoStats *fre
     grpo_stats_join(stats);
     grpo_stats_join(fresh);
     trainer_measure_samples(t, &metrics, c->group_size);
+    trainer_watch_cut_answers(t, metric_get(&metrics, METRIC_CUT));
     trainer_measure_update(t, &metrics, stats, fresh, updates);
     metric_set(&metrics, "training/global_step", t->state.step);
     metric_set(&metrics, "training/epoch", dataset_epoch(&t->dataset, t->state.data_position));

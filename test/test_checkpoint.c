@@ -108,7 +108,7 @@ static bool same_state(const Policy *a, const Policy *b) {
 }
 static void save(const char *run, const Policy *p, int step, int keep) {
     Error error = {""};
-    const TrainState state = {.step = step, .stage = 1, .stage_start = step - 1, .warmup_start = step, .updates = 2 * step, .data_position = (int64_t)step << 40};
+    const TrainState state = {.step = step, .stage = 1, .stage_start = step - 1, .warmup_start = step, .updates = 2 * step, .was_below_trigger = step % 2, .data_position = (int64_t)step << 40, .cut_share = 1.0 / (step + 3)};
     check(checkpoint_write(run, p, &state, source, keep, &error), "%s", error.text);
 }
 static bool one_sentence(const Error *error) { return strlen(error->text) > 20 && !strchr(error->text, '\n'); }
@@ -123,7 +123,7 @@ static void test_round_trip(void) {
     AdamW adamw = adamw_start, other = adamw_start;
     for (uint64_t k = 0; k < 3; k++) { update(&first.policy, &adamw, k); }
     update(&second.policy, &other, 99); // what it holds before must all go
-    const TrainState state = {.step = 7, .stage = 2, .stage_start = 5, .warmup_start = 6, .updates = 3, .data_position = 123456789012};
+    const TrainState state = {.step = 7, .stage = 2, .stage_start = 5, .warmup_start = 6, .updates = 3, .was_below_trigger = 1, .data_position = 123456789012, .cut_share = 1.0 / 3};
     TrainState found = {0};
     Error error = {""};
     check(checkpoint_latest(run) == -1, "a run without checkpoints has none");
@@ -184,7 +184,7 @@ static void test_state_file(const char *folder, Policy *p) {
     copy_folder(copy, folder);
     Error error;
     json_t *good = json_read(path_of("%s/trainer_state.json", folder), &error);
-    const char *keys[] = {"step", "stage", "stage_start", "warmup_start", "updates", "data_position", "fingerprint"};
+    const char *keys[] = {"step", "stage", "stage_start", "warmup_start", "updates", "data_position", "cut_share", "was_below_trigger", "fingerprint"};
     for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
         json_t *json = json_deep_copy(good);
         json_object_del(json, keys[k]);
@@ -193,7 +193,7 @@ static void test_state_file(const char *folder, Policy *p) {
         json_object_set_new(json, keys[k], json_null());
         check(json_write(state_path, json, &error), "%s", error.text);
         refuse(copy, p, path_of("%s null", keys[k]), "not the state of a trainer");
-        if (k < 6) {
+        if (k < 7) {
             json_object_set_new(json, keys[k], json_integer(-1));
             check(json_write(state_path, json, &error), "%s", error.text);
             refuse(copy, p, path_of("%s -1", keys[k]), "cannot be");
