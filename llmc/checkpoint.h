@@ -5,6 +5,7 @@
 // Random numbers are functions of the step, so they need no file. The folder is written under another
 // name, synced and renamed: a checkpoint is there whole or not at all.
 #pragma once
+#include <ctype.h>
 #include "llmc/fingerprint.h"
 #include "llmc/policy_io.h"
 #include "llmc/transformer.h"
@@ -19,6 +20,8 @@ typedef struct {
     int was_below_trigger; // whether cut_share has been below --stage_trigger in this stage
     int64_t data_position; // prompts passed since the order of the data last began anew
     double cut_share;      // of the stage's answers, a running mean (trainer_watch_cut_answers)
+    int *answer_lengths;   // (prompts) borrowed from the data set: the tokens its prompts were answered with last; NULL: not kept
+    int prompts;
 } TrainState;
 
 // A number that follows from every element of a flat array, going on from `hash`: known to rank 0, for all ranks to call if it is sharded.
@@ -132,6 +135,10 @@ static inline bool checkpoint_write(const char *run_dir, const Policy *p, const 
         checkpoint_fingerprint(fingerprint, p);
         json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:f, s:b, s:s}", "step", state->step, "stage", state->stage, "stage_start", state->stage_start, "warmup_start",
                                  state->warmup_start, "updates", state->updates, "data_position", (json_int_t)state->data_position, "cut_share", state->cut_share, "was_below_trigger", state->was_below_trigger, "fingerprint", fingerprint);
+        Buffer lengths = {0};
+        for (int i = 0; i < state->prompts; i++) { buffer_printf(&lengths, i ? " %d" : "%d", state->answer_lengths[i]); }
+        if (state->prompts) { json_object_set_new(json, "answer_lengths", json_string(lengths.data)); }
+        buffer_free(&lengths);
         snprintf(path, sizeof(path), "%s/trainer_state.json", temporary);
         ok = json_write(path, json, error) && directory_sync(temporary, error);
         json_decref(json);
@@ -152,6 +159,19 @@ static inline bool checkpoint_write(const char *run_dir, const Policy *p, const 
     return true;
 }
 
+// "3975 0 412": as many as there are prompts. A checkpoint of other data has none that could be used.
+static inline bool checkpoint_read_lengths(TrainState *state, const json_t *json, const char *path, Error *error) {
+    const char *at = json_string_value(json_object_get(json, "answer_lengths"));
+    int count = 0;
+    for (char *end; at && *at; at = end, count++) {
+        const long length = isdigit((unsigned char)*at) ? strtol(at, &end, 10) : -1;
+        if (length < 0 || length > INT_MAX || !strchr(" ", *end)) { return error_set(error, "%s: answer_lengths: \"%.20s\" is no number of tokens", path, at); }
+        if (count < state->prompts) { state->answer_lengths[count] = (int)length; }
+        end += *end == ' ';
+    }
+    if (count != state->prompts && state->prompts) { memset(state->answer_lengths, 0, sizeof(int) * (size_t)state->prompts); }
+    return true;
+}
 // Reads a checkpoint folder; every file of it is checked before it is believed.
 static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *state, Error *error) {
     char path[1100];
@@ -171,7 +191,8 @@ static inline bool checkpoint_read(const char *folder, Policy *p, TrainState *st
         if (numbers[i] < 0 || numbers[i] > most[i]) { ok = error_set(error, "%s: number %lld cannot be in step %lld", path, (long long)numbers[i], (long long)numbers[0]); }
     }
     if (ok && !(cut_share >= 0 && cut_share <= 1)) { ok = error_set(error, "%s: cut_share %g cannot be a share", path, cut_share); }
-    *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], was_below_trigger, (int64_t)numbers[5], cut_share};
+    *state = (TrainState){(int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3], (int)numbers[4], was_below_trigger, (int64_t)numbers[5], cut_share, state->answer_lengths, state->prompts};
+    ok = ok && checkpoint_read_lengths(state, json, path, error);
     PolicyArray arrays[3], weights = {"", weight_dtype, p->weights, false};
     int array_count = checkpoint_arrays(p, arrays);
     snprintf(path, sizeof(path), "%.1000s/optimizer.safetensors", folder);

@@ -79,6 +79,7 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(int,   kv_cache_mib,          "",  "0",     "[0,16777216]", "memory for keys and values while sampling, 0 = what is left")                  \
     OPTION(int,   max_sequences,         "",  "0",     "[0,1048576]", "answers sampled at the same time, 0 = as many as fit")                          \
     OPTION(int,   threads,               "",  "0",     "[0,4096]",    "CPU threads, 0 = one per core")                                                 \
+    OPTION(text,  rollout_queue,         "",  "shared", "shared|fixed", "which rank answers what: whoever is free, or each its groups in turn, so that GPUs whose products round by their shape give the same bits again") \
     OPTION(int,   rank_timeout,          "",  "600",   "[1,86400]",   "seconds after which a rank that gives no sign or gets no further ends the job") \
     OPTION(flag,  plan,                  "",  "false", "",            "print the memory plan and end; exit code 1 if it does not fit")
 

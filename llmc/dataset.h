@@ -8,8 +8,9 @@ typedef struct {
     PromptSet *prompts;
     int count, per_step, steps_per_epoch;
     uint64_t key;
-    int64_t epoch; // whose order is in `order`, -1: none yet
-    int *order;    // (count)
+    int64_t epoch;       // whose order is in `order`, -1: none yet
+    int *order;          // (count)
+    int *answer_lengths; // (count) by prompt: mean tokens of the answers given last, 0: not asked yet
 } Dataset;
 
 // Takes the prompt set over; `name` is for errors.
@@ -19,7 +20,8 @@ static inline bool dataset_open(Dataset *dataset, PromptSet *prompts, const char
     if (dataset->steps_per_epoch == 0) {
         return error_set(error, "%s: has %d prompts, fewer than one step takes: lower --prompts_per_step (now %d)", name, dataset->count, prompts_per_step);
     }
-    dataset->order = (int *)host_alloc(sizeof(int) * (size_t)dataset->count);
+    dataset->order = (int *)host_alloc(sizeof(int) * 2 * (size_t)dataset->count);
+    dataset->answer_lengths = dataset->order + dataset->count;
     return true;
 }
 static inline void dataset_close(Dataset *dataset) {

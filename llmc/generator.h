@@ -23,6 +23,7 @@ typedef struct {
     bool *owned;      // (samples) by this rank
     int *queue, fair; // (samples) the order they are begun in; how many this rank may have begun and not ended
     int begun, ended;
+    bool fixed_queue;            // each rank's answers are known beforehand: groups in turn
     int64_t queue_at, queue_end; // of all ranks, when this one last drew; and all there are
     Buffer exchanged;
     double idle_seconds; // that this rank waited for the others' last answers
@@ -129,11 +130,47 @@ static inline void generator_on_finished(void *context, Sample *sample) {
     g->ended++;
     grading_submit(&g->grading, sample);
 }
+// The order in which `groups` groups are begun: longest expected first, so that what is begun last is soon over. lengths: by prompt, as
+// generator_generate has them; prompts that have not been asked yet count as the mean of the others. prompt_index: of the groups.
+typedef struct {
+    int expected, number;
+} ExpectedGroup;
+static inline int generator_longer_first(const void *a, const void *b) {
+    const ExpectedGroup *i = (const ExpectedGroup *)a, *j = (const ExpectedGroup *)b;
+    return i->expected != j->expected ? j->expected - i->expected : i->number - j->number;
+}
+static inline void generator_order(int *queue, const int *prompt_index, int groups, int group_size, const int *lengths) {
+    ExpectedGroup *order = (ExpectedGroup *)host_alloc(sizeof(ExpectedGroup) * (size_t)groups);
+    int64_t sum = 0, known = 0;
+    for (int g = 0; g < groups; g++) {
+        order[g] = (ExpectedGroup){lengths ? lengths[prompt_index[g]] : 0, g};
+        known += order[g].expected > 0, sum += order[g].expected;
+    }
+    for (int g = 0; g < groups && known; g++) { order[g].expected = order[g].expected ? order[g].expected : (int)(sum / known); }
+    qsort(order, (size_t)groups, sizeof(ExpectedGroup), generator_longer_first);
+    for (int i = 0; i < groups * group_size; i++) { queue[i] = order[i / group_size].number * group_size + i % group_size; }
+    free(order);
+}
+static inline void generator_note_lengths(int *lengths, const int *prompt_index, const Samples *samples, int group_size) {
+    for (int first = 0; first < samples->count; first += group_size) {
+        int64_t tokens = 0;
+        for (int i = first; i < first + group_size; i++) { tokens += samples->list[i].count; }
+        lengths[prompt_index[first / group_size]] = (int)(tokens / group_size);
+    }
+}
 // The next answers for this rank, when it has `room` for one: whole groups while there are many, so that a prompt is computed once; single
 // answers near the end, so that the last ones are spread over all ranks. Nobody has more of them open than a fair share.
 static inline int generator_draw(void *context, int **samples, int room, int group_size) {
     Generator *g = (Generator *)context;
     const int64_t total = g->queue_end, left = total - g->queue_at;
+    if (g->fixed_queue) {
+        const int64_t turn = (g->begun / group_size * (int64_t)ranks_count() + ranks_mine()) * group_size; // of the queue's groups, every ranks_count()'th
+        const bool some = turn < total && room >= 1;
+        *samples = g->queue + turn;
+        for (int i = 0; some && i < group_size; i++) { g->owned[(*samples)[i]] = true; }
+        g->begun += some ? group_size : 0;
+        return some ? group_size : 0;
+    }
     const int wanted = ranks_count() == 1 || left > 2 * (int64_t)ranks_count() * group_size ? group_size : 1;
     if (left <= 0 || room < 1 || g->begun - g->ended >= g->fair) { return 0; }
     const int64_t first = ranks_counter_add(wanted), end = first + wanted < total ? first + wanted : total;
@@ -146,8 +183,9 @@ static inline int generator_draw(void *context, int **samples, int room, int gro
 }
 
 // Answers to `count` prompts of a set, beside those that the samples hold already: sampled on the devices, graded on CPU threads meanwhile.
+// lengths: by prompt of the set, the mean number of tokens of the answers given last, 0 for none; read and brought up to date; may be NULL.
 // False when the program was asked to stop.
-static inline bool generator_generate(Generator *g, const char *phase, const PromptSet *prompts, const int *indices, int count, int group_size, uint64_t key, const RolloutOptions *how) {
+static inline bool generator_generate(Generator *g, const char *phase, const PromptSet *prompts, const int *indices, int count, int group_size, uint64_t key, const RolloutOptions *how, int *lengths) {
     const int held = g->samples.count / group_size;
     assert(held + count <= g->prompt_capacity);
     memcpy(g->prompt_index + held, indices, sizeof(int) * (size_t)count);
@@ -166,7 +204,8 @@ static inline bool generator_generate(Generator *g, const char *phase, const Pro
     g->queue_at = 0;
     g->queue_end = fresh.count;
     g->fair = (fresh.count + ranks_count() - 1) / ranks_count();
-    for (int i = 0; i < fresh.count; i++) { g->queue[i] = i, g->owned[i] = false; }
+    generator_order(g->queue, indices, count, group_size, lengths);
+    memset(g->owned, 0, sizeof(bool) * (size_t)fresh.count);
     ranks_counter_reset();
     g->progress = progress_start(stdout, phase, count * group_size, "answers");
     bool whole = rollout_generate(&g->engine, &g->policy, &fresh, &options);
@@ -177,8 +216,10 @@ static inline bool generator_generate(Generator *g, const char *phase, const Pro
     whole = !ranks_any(!whole);
     g->idle_seconds = seconds_now() - ended;
     progress_finish(&g->progress);
-    if (whole) { samples_exchange(&fresh, g->owned, &g->exchanged); }
-    return whole;
+    if (!whole) { return false; }
+    samples_exchange(&fresh, g->owned, &g->exchanged);
+    if (lengths) { generator_note_lengths(lengths, indices, &fresh, group_size); }
+    return true;
 }
 // A whole set, n answers to each question, as many questions at a time as there is room for. Every answer goes to the file
 // `records` (NULL: nowhere). False when the program was asked to stop; then nothing of it counts.
@@ -197,7 +238,7 @@ static inline bool generator_evaluate(Generator *g, Evaluation *e, const char *n
         int chunk = count - first < room ? count - first : room;
         for (int i = 0; i < chunk; i++) { indices[i] = first + i; }
         samples_clear(&g->samples);
-        whole = generator_generate(g, phase, prompts, indices, chunk, n, key, how);
+        whole = generator_generate(g, phase, prompts, indices, chunk, n, key, how, NULL);
         if (whole) {
             evaluation_add(e, &g->samples, context);
             if (records) { records_append(file.file, &g->samples, &g->grading); }

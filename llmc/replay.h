@@ -81,6 +81,7 @@ static inline void replay_read_answers(Trainer *t) {
     t->sampling.groups = t->g.samples.count / t->config->group_size;
     dataset_draw(&t->dataset, &t->state.data_position, t->config->prompts_per_step);
     if (replay_find_line(t, &metrics, &unused) && metric_get(&metrics, METRIC_DATA_POSITION) >= 0) { t->state.data_position = (int64_t)metric_get(&metrics, METRIC_DATA_POSITION); } // rounds of dynamic sampling and all
+    generator_note_lengths(t->dataset.answer_lengths, t->g.prompt_index, &t->g.samples, t->config->group_size);                                                                      // groups that were dropped are not on record
     t->g.grading.prompts = t->dataset.prompts;
     t->g.grading.prompt_index = t->g.prompt_index;
 }

@@ -249,6 +249,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     options_table(stdout, config, &grpo_option_set);
     generator_open_model(&t->g, config->model, config->plan, stdout);
     t->g.policy.bf16_logits = config->bf16_logits;
+    t->g.fixed_queue = !strcmp(config->rollout_queue, "fixed");
     if (!config->plan) {
         trainer_check_run_dir(config, config_path);
         watch_open(config->run_dir, config->rank_timeout);
@@ -257,6 +258,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     trainer_plan_memory(t);
     t->cost = model_cost(&t->g.policy.config, sizeof(floatX));
     t->limits = device_limits((size_t)t->cost.product_bytes);
+    t->state.answer_lengths = t->dataset.answer_lengths, t->state.prompts = t->dataset.count;
     int resumed = trainer_resume(t);
     t->adamw.step = t->state.updates;
     t->total_steps = trainer_total_steps(t);

@@ -28,7 +28,7 @@ static inline bool trainer_sample(Trainer *t) {
     do {
         const uint64_t key = t->sampling.rounds ? random_key(step_key, ~(uint64_t)t->sampling.rounds) : step_key; // a prompt that comes twice is not answered alike
         const int *prompts = dataset_draw(&t->dataset, &position, c->prompts_per_step - kept);
-        if (!generator_generate(&t->g, "rollout", t->dataset.prompts, prompts, c->prompts_per_step - kept, c->group_size, key, &how)) { return false; }
+        if (!generator_generate(&t->g, "rollout", t->dataset.prompts, prompts, c->prompts_per_step - kept, c->group_size, key, &how, t->dataset.answer_lengths)) { return false; }
         kept = sampling_keep_groups(&t->g.samples, t->g.prompt_index, kept, c->group_size, c->dynamic_sampling > 0, &t->sampling);
         t->sampling.rounds++;
         t->sampling.decoded_tokens += (double)t->g.engine.decoded_tokens;

@@ -123,8 +123,9 @@ static void test_round_trip(void) {
     AdamW adamw = adamw_start, other = adamw_start;
     for (uint64_t k = 0; k < 3; k++) { update(&first.policy, &adamw, k); }
     update(&second.policy, &other, 99); // what it holds before must all go
-    const TrainState state = {.step = 7, .stage = 2, .stage_start = 5, .warmup_start = 6, .updates = 3, .was_below_trigger = 1, .data_position = 123456789012, .cut_share = 1.0 / 3};
-    TrainState found = {0};
+    int lengths[4] = {3975, 0, 412, INT_MAX}, others[4] = {1, 2, 3, 4};
+    const TrainState state = {.answer_lengths = lengths, .prompts = 4, .step = 7, .stage = 2, .stage_start = 5, .warmup_start = 6, .updates = 3, .was_below_trigger = 1, .data_position = 123456789012, .cut_share = 1.0 / 3};
+    TrainState found = {.answer_lengths = others, .prompts = 4};
     Error error = {""};
     check(checkpoint_latest(run) == -1, "a run without checkpoints has none");
     check(checkpoint_write(run, &first.policy, &state, source, 3, &error), "%s", error.text);
@@ -136,9 +137,13 @@ static void test_round_trip(void) {
     checkpoint_path(expected, run, 7, "");
     check_text(expected, folder, "its path");
     check(checkpoint_read(folder, &second.policy, &found, &error), "%s", error.text);
+    check(!memcmp(lengths, others, sizeof(lengths)), "lengths of answers: %d %d %d %d", others[0], others[1], others[2], others[3]);
+    found.answer_lengths = lengths;
     check(!memcmp(&state, &found, sizeof(state)), "state: step %d stage %d from %d, data %lld, warm-up %d, updates %d", found.step, found.stage, found.stage_start, (long long)found.data_position,
           found.warmup_start, found.updates);
     check(same_state(&first.policy, &second.policy), "every array reads back to the bit");
+    TrainState of_other_data = {.answer_lengths = others, .prompts = 3};
+    check(checkpoint_read(folder, &second.policy, &of_other_data, &error) && !others[0] && !others[1] && !others[2], "lengths of other prompts are not taken over");
     other = adamw_start, other.step = found.updates;
     for (uint64_t k = 10; k < 13; k++) {
         update(&first.policy, &adamw, k), update(&second.policy, &other, k);
@@ -171,7 +176,7 @@ static void test_round_trip(void) {
 
 // ---- damage
 static void refuse(const char *folder, Policy *p, const char *what, const char *mention) {
-    TrainState state;
+    TrainState state = {0};
     Error error = {""};
     check(!checkpoint_read(folder, p, &state, &error), "%s: is read as if nothing were wrong", what);
     check(one_sentence(&error) && strstr(error.text, root), "%s: the error is no sentence with a path: \"%s\"", what, error.text);
@@ -208,6 +213,14 @@ static void test_state_file(const char *folder, Policy *p) {
         }
         json_decref(json);
     }
+    static const char *const wrong[] = {"3 x", "-1", "3,4", "99999999999", "3  4", "+3", "3\t4"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        json_t *json = json_deep_copy(good);
+        json_object_set_new(json, "answer_lengths", json_string(wrong[i]));
+        check(json_write(state_path, json, &error), "%s", error.text);
+        refuse(copy, p, wrong[i], "is no number of tokens");
+        json_decref(json);
+    }
     json_object_set_new(good, "fingerprint", json_string("0123456789abcdef"));
     check(json_write(state_path, good, &error), "%s", error.text);
     refuse(copy, p, "another fingerprint", "fingerprint");
@@ -232,7 +245,7 @@ static void test_damage(void) {
     save(run, &tiny.policy, 5, 0);
     update(&tiny.policy, &adamw, 2);
     save(run, &tiny.policy, 6, 0);
-    TrainState state;
+    TrainState state = {0};
     Error error = {""};
     check(checkpoint_read(folder, &tiny.policy, &state, &error), "%s", error.text);
     refuse(path_of("%s/nowhere", root), &tiny.policy, "a folder that is not there", "trainer_state.json");
@@ -313,7 +326,7 @@ static void test_latest_and_pruning(void) {
     check_text(listing(folder), "step_000003 step_000004 step_000005 step_000006", "0 keeps all");
     save(run, &tiny.policy, 7, 1);
     check_text(listing(folder), "step_000007", "one is kept");
-    TrainState state;
+    TrainState state = {0};
     Error error = {""};
     check(checkpoint_read(path_of("%s/step_000007", folder), &tiny.policy, &state, &error), "%s", error.text);
     // what somebody keeps there stays: a copy under a name of its own, another name, a folder inside a checkpoint that goes

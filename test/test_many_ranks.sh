@@ -45,6 +45,8 @@ check_same_run() { # what, run_dir: as the unbroken run of as many ranks
 check "one rank" train 1 "$scratch/one"
 check "two ranks" train 2 "$scratch/two"
 check "two ranks again" train 2 "$scratch/again"
+check "each its groups in turn" train 2 "$scratch/fixed" --rollout_queue fixed
+check_same_run "each its groups in turn" "$scratch/fixed"
 check "four ranks" train 4 "$scratch/four"
 check_same_run "two ranks again" "$scratch/again"
 check_equal "what the first step samples is the same" "$(numbers "$scratch/one" critic/score/mean | cut -d' ' -f 1-2)" "$(numbers "$scratch/four" critic/score/mean | cut -d' ' -f 1-2)"

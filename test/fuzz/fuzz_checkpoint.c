@@ -46,7 +46,7 @@ static void begin(void) { // a run_dir with a good checkpoint of step 3
 }
 static void read_checkpoint(void) {
     Error error = {""};
-    TrainState state;
+    TrainState state = {0};
     if (checkpoint_read(checkpoint, &tiny.policy, &state, &error)) {
         assert(state.step >= 0 && state.stage >= 0 && state.stage <= state.step && state.stage_start <= state.step && state.data_position >= 0 && state.updates >= 0);
     } else {
