@@ -12,6 +12,7 @@ typedef struct {
 } DeviceLimits;
 LLMC_C DeviceLimits device_limits(size_t working_set);     // what this device can do at best: as its maker says; a CPU is measured, reading so many bytes again and again
 LLMC_C void *device_alloc(const char *what, size_t bytes); // zeroed, 64-byte aligned; ends the program naming `what` when it does not fit
+LLMC_C size_t device_allocations(void);                    // how many calls of device_alloc and device_host_alloc there have been
 LLMC_C void device_shutdown(void);                         // frees everything device_alloc handed out
 LLMC_C void device_zero(void *memory, size_t bytes);
 LLMC_C void device_upload(void *to_device, const void *from_host, size_t bytes);

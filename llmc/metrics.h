@@ -169,7 +169,7 @@ static inline double history_value(const MetricHistory *history, int row, int co
 }
 static inline void history_add(MetricHistory *history, int step, const MetricSet *set) {
     if (history->rows == history->capacity) {
-        history->capacity = history->capacity ? history->capacity * 2 : 256;
+        history->capacity = history->capacity ? history->capacity * 2 : 1024;
         history->steps = (int *)host_realloc(history->steps, (size_t)history->capacity * sizeof(int));
         history->values = (double *)host_realloc(history->values, (size_t)history->capacity * MAX_METRICS * sizeof(double));
     }

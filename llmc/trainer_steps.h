@@ -1,5 +1,6 @@
 // trainer_steps: what train_grpo.cu's loop calls by name: begin a stage, sample, the reference's log-probabilities, evaluate, report, save.
 #pragma once
+#include <malloc.h>
 #include "llmc/replay.h"
 #include "llmc/trainer_losses.h"
 #include "llmc/trainer_stages.h"
@@ -156,6 +157,19 @@ static inline void trainer_measure_time(const Trainer *t, MetricSet *set) {
     metric_set(set, "rollout/decode_limit_tokens_per_second", of_ranks[3] > 0 ? of_ranks[0] * ranks_count() / of_ranks[3] : 0);
     metric_set(set, "rollout/preemptions", of_ranks[1]);
     metric_set(set, "rollout/idle_share", of_ranks[2] / ranks_count() / sampling);
+}
+// What the process holds. After the first steps none of it grows, but for the metrics' history and the texts of ever longer answers.
+static inline void trainer_measure_memory(const Trainer *t, MetricSet *set) {
+    const double gib = 1.0 / (1 << 30);
+    const struct mallinfo2 heap = mallinfo2();
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file && fscanf(file, "%ld %ld", &pages, &resident) != 2) { resident = 0; }
+    if (file) { fclose(file); }
+    metric_set(set, "perf/max_memory_allocated_gb", (double)memory_total(&t->g.memory) * gib);
+    metric_set(set, "perf/device_allocations", (double)device_allocations());
+    metric_set(set, "perf/cpu_memory_used_gb", (double)resident * (double)sysconf(_SC_PAGESIZE) * gib);
+    metric_set(set, "perf/cpu_heap_used_gb", (double)(heap.uordblks + heap.hblkhd) * gib);
 }
 static inline uint64_t trainer_fingerprint(const Trainer *t) { // of every sampled token and every weight
     uint64_t hash = FINGERPRINT_START;
@@ -319,6 +333,7 @@ static inline void trainer_end_step(Trainer *t, GrpoStats *stats, GrpoStats *fre
         if (!records_write(path, &t->g.samples, &t->g.grading, &error)) { fatal("%s", error.text); }
     }
     trainer_measure_time(t, &metrics);
+    trainer_measure_memory(t, &metrics);
     metrics_console_line(&line, t->state.step, t->total_steps, &metrics, fingerprint);
     fputs(line.data, stdout);
     buffer_free(&line);

@@ -60,6 +60,11 @@ void *device_alloc(const char *what, size_t bytes) {
     allocations = allocation;
     return memory;
 }
+size_t device_allocations(void) {
+    size_t count = 0;
+    for (const Allocation *a = allocations; a; a = a->next) { count++; }
+    return count;
+}
 void device_shutdown(void) {
     while (allocations) {
         Allocation *next = allocations->next;

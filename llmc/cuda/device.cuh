@@ -126,6 +126,11 @@ void *device_alloc(const char *what, size_t bytes) {
     allocations = allocation;
     return memory;
 }
+size_t device_allocations(void) {
+    size_t count = 0;
+    for (const Allocation *a = allocations; a; a = a->next) { count++; }
+    return count;
+}
 void device_shutdown(void) {
     cudaCheck(cudaStreamSynchronize(main_stream));
     device_forget_recordings();
