@@ -2,6 +2,7 @@
 # make test         every test                                               make sanitize     the same under ASan + UBSan
 # make check        format, lint, budgets, gcc and clang                     make bench        micro-benchmarks beside their limits
 # make help         this text                                                make clean        remove what was built
+# make fingerprints a fixed run, to the bit, beside the one on record
 # make ptxas        what each kernel takes of a GPU     make test BACKEND=emu   the kernels on an emulator, with race detection
 # make ladders      each kernel's rungs against the CPU body               dev/gpu_check.sh     everything that only a GPU can show
 # make fuzz         what reads untrusted bytes, 20 minutes a target        make fuzz-smoke      30 seconds a target
@@ -88,12 +89,16 @@ sanitize:
 objects: $(foreach p,train_grpo rollout train_sft grade data/prepare data/parquet_cat llmc/backend_$(BACKEND) $(RANKS) $(COLLECTIVES) $(addprefix test/,$(TESTS)),$(BUILD)/$p.o)
 check: ; @sh scripts/check.sh
 mutants: ; @sh test/mutants.sh
+# A fixed run's fingerprints, from programs for any x86-64 processor with AVX2, beside those on record.
+fingerprints:
+	@$(MAKE) --no-print-directory BACKEND=cpu PRECISION=FP32 VARIANT=avx2-FP32 OPTIMIZE='-O2 -march=x86-64-v3' train_grpo train_sft
+	@sh test/fingerprints.sh
 # Registers, shared memory and spills of every kernel; a spill is an error.
 ptxas: ; @sh scripts/ptxas.sh $(NVCC) $(filter-out -gencode arch=% -MMD -MP,$(NVCCFLAGS))
 -include dev/rules.mk
 -include test/fuzz/rules.mk
 help: ; @sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
 clean: ; rm -rf build $(PROGRAMS)
-.PHONY: all objects test tests test_all sanitize check mutants ptxas help clean
+.PHONY: all objects test tests test_all sanitize check mutants fingerprints ptxas help clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)
