@@ -3,7 +3,8 @@
 //   grpo                   (R - mean) / (std + 1e-6)                               DeepSeekMath (Shao et al. 2024, eq. 3), as verl computes it
 //   dr_grpo                R - mean                                                Dr. GRPO (Liu et al. 2025): hard and easy groups weigh the same
 //   rloo                   R - mean of the other n - 1                             RLOO (Kool et al. 2019; Ahmadian et al. 2024, eq. 8)
-//   reinforce++            (R - mean_B) / std_B                                    REINFORCE++ (Hu 2025): no groups at all
+//   reinforce++            (R - mean_B) / std_B                                    REINFORCE++ (Hu 2025): no groups at all; with KL in the
+//                                                                                  reward R is the token's own, less the KL from it on
 //   reinforce++_baseline   the same of R - mean                                    its variant for several answers to a prompt
 // A group whose rewards are all equal gets zeros from all but reinforce++: it teaches nothing through the surrogate. A group of one has mean 0
 // and std 1. std_B is sqrt(variance + 1e-8), as verl whitens; masked answers are not part of B.
@@ -43,25 +44,34 @@ static inline void advantage_rloo(Samples *samples, int group_size) {
         s->advantage = (float)(group_size > 1 ? centred * n / (n - 1) : centred);
     }
 }
+static inline double advantage_of(const Sample *s, int t) { return (double)(s->by_token ? s->token_advantage[t] : s->advantage); }
 // (x - mean_B) / std_B of what the advantages hold.
 static inline void advantage_whiten(Samples *samples) {
     double tokens = 0, sum = 0, square = 0;
     for (int i = 0; i < samples->count; i++) {
         const Sample *s = &samples->list[i];
-        const double weight = s->masked ? 0 : s->count;
-        tokens += weight, sum += weight * (double)s->advantage;
+        for (int t = 0; t < s->count && !s->masked; t++) { tokens += 1, sum += advantage_of(s, t); }
     }
     const double mean = tokens > 0 ? sum / tokens : 0;
     for (int i = 0; i < samples->count; i++) {
         const Sample *s = &samples->list[i];
-        square += (s->masked ? 0 : s->count) * ((double)s->advantage - mean) * ((double)s->advantage - mean);
+        for (int t = 0; t < s->count && !s->masked; t++) { square += (advantage_of(s, t) - mean) * (advantage_of(s, t) - mean); }
     }
     const double std = sqrt(square / (tokens > 1 ? tokens - 1 : 1) + 1e-8);
-    for (int i = 0; i < samples->count; i++) { samples->list[i].advantage = (float)(((double)samples->list[i].advantage - mean) / std); }
+    for (int i = 0; i < samples->count; i++) {
+        Sample *s = &samples->list[i];
+        s->advantage = (float)(((double)s->advantage - mean) / std);
+        for (int t = 0; t < s->count && s->by_token; t++) { s->token_advantage[t] = (float)(((double)s->token_advantage[t] - mean) / std); }
+    }
 }
 static inline void advantage_reinforce(Samples *samples, int group_size) {
     (void)group_size;
-    for (int i = 0; i < samples->count; i++) { samples->list[i].advantage = (float)sample_return(&samples->list[i]); }
+    for (int i = 0; i < samples->count; i++) {
+        Sample *s = &samples->list[i];
+        const double whole = s->by_token && s->count ? (double)s->token_advantage[0] : 0; // the answer's KL, which its return is less already
+        s->advantage = (float)sample_return(s);
+        for (int t = 0; t < s->count && s->by_token; t++) { s->token_advantage[t] = (float)(sample_return(s) + whole - (double)s->token_advantage[t]); }
+    }
     advantage_whiten(samples);
 }
 static inline void advantage_reinforce_baseline(Samples *samples, int group_size) {

@@ -53,7 +53,7 @@ static inline void batch_plan(BatchPlan *plan, const Samples *samples, int first
     plan->count = 0;
     for (int i = first; i < first + count && i < samples->count; i++) {
         const Sample *s = &samples->list[i];
-        if (s->count > 0 && !s->masked && !(skip_silent && s->advantage == 0)) { plan->size[kept++] = i; }
+        if (s->count > 0 && !s->masked && !(skip_silent && s->advantage == 0 && !s->by_token)) { plan->size[kept++] = i; }
     }
     qsort_r(plan->size, (size_t)kept, sizeof(int), batch_longer_first, samples->list);
     kept = batch_share(plan->size, kept, samples);

@@ -6,6 +6,7 @@
 // Derivatives are with respect to lp and H.
 #pragma once
 #include <stddef.h>
+#include "llmc/advantage.h"
 #include "llmc/aggregate.h"
 #include "llmc/importance.h"
 #include "llmc/kl.h"
@@ -98,7 +99,7 @@ static inline void grpo_loss(float *dlogprob, float *dentropy, GrpoStats *stats,
             const int row = first + t;
             const double lp = (double)logprob[row], old = (double)sample->old_logprob[t], sampled = (double)sample->logprob[t], H = (double)entropy[row];
             const double weight = importance_weight(old, sampled, o->tis_cap);
-            TokenSurrogate part = surrogate(lp, of_sequence ? sample->mean_log_ratio : lp - old, (double)sample->advantage, &o->clip);
+            TokenSurrogate part = surrogate(lp, of_sequence ? sample->mean_log_ratio : lp - old, advantage_of(sample, t), &o->clip);
             TokenKl kl = {0, 0};
             if (o->tis_cap > 0) { part.value *= weight, part.dlogprob *= weight; }
             if (o->kl_coef != 0) { kl = estimate(lp, (double)sample->reference_logprob[t]); }

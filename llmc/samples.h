@@ -24,7 +24,9 @@ typedef struct {
     Verdict verdict;
     double kl;             // of the whole answer from the reference, where the KL term is part of the reward
     float reward, penalty; // the grader's, and what is taken off it: together what advantages are made of
-    float advantage;
+    float advantage;       // of the answer; where each token has its own (by_token), of its first
+    bool by_token;
+    float *token_advantage; // before advantages are made: what KL takes off the reward from the token on
 } Sample;
 typedef struct {
     Sample *list;
@@ -36,7 +38,7 @@ typedef struct {
 // One of the arrays of log-probabilities by its place: offsetof(Sample, reference_logprob).
 static inline float *sample_logprobs(Sample *sample, size_t field) { return *(float **)(void *)((char *)sample + field); }
 
-enum { SAMPLE_FLOATS = 3 }; // per token: the three log-probabilities
+enum { SAMPLE_FLOATS = 4 }; // per token: the three log-probabilities, the advantage
 
 // Room for the longest answers is reserved at once; the operating system backs only what is touched.
 static inline Samples samples_create(int capacity, int max_new_tokens) {
@@ -67,7 +69,7 @@ static inline void samples_move(Samples *samples, int to, int from) {
     memcpy(old.tokens, moved->tokens, sizeof(int) * (size_t)moved->count);
     memcpy(old.logprob, moved->logprob, sizeof(float) * (size_t)moved->count);
     *place = *moved;
-    place->tokens = old.tokens, place->logprob = old.logprob, place->reference_logprob = old.reference_logprob, place->trainer_logprob = old.trainer_logprob, place->old_logprob = old.logprob;
+    place->tokens = old.tokens, place->logprob = old.logprob, place->reference_logprob = old.reference_logprob, place->trainer_logprob = old.trainer_logprob, place->old_logprob = old.logprob, place->token_advantage = old.token_advantage;
     moved->text = old.text, moved->answer = old.answer; // buffers change places, so that each is freed once
 }
 
@@ -81,6 +83,6 @@ static inline void samples_add_group(Samples *samples, int prompt, const int *pr
         buffer_clear(&text);
         buffer_clear(&answer);
         samples->list[samples->count++] = (Sample){
-            .text = text, .answer = answer, .prompt = prompt, .number = number, .prompt_ids = prompt_ids, .prompt_count = prompt_count, .key = random_key(prompt_key, (uint64_t)number), .tokens = samples->token_storage + place, .logprob = floats, .reference_logprob = floats + longest, .trainer_logprob = floats + 2 * longest, .old_logprob = floats};
+            .text = text, .answer = answer, .prompt = prompt, .number = number, .prompt_ids = prompt_ids, .prompt_count = prompt_count, .key = random_key(prompt_key, (uint64_t)number), .tokens = samples->token_storage + place, .logprob = floats, .reference_logprob = floats + longest, .trainer_logprob = floats + 2 * longest, .token_advantage = floats + 3 * longest, .old_logprob = floats};
     }
 }

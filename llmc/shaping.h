@@ -1,6 +1,7 @@
 // shaping: what is taken off the grader's reward before advantages are made of it.
 //   overlong   max(0, n - (L - buffer)) / buffer * penalty      n tokens of at most L      DAPO (Yu et al. 2025, eq. 13)
 //   kl         kl_coef * sum over the answer's tokens of kl(old, ref)                      Ouyang et al. 2022, eq. 2; RLOO; verl, apply_kl_penalty
+// reinforce++ takes it off token by token: a token answers for the KL of those from it on (Hu 2025, eq. 8; verl, compute_reinforce_plus_plus).
 // The KL's estimator is that of kl.h, at the log-probabilities the step began with; nothing of it has a gradient.
 #pragma once
 #include "llmc/kl.h"
@@ -15,4 +16,12 @@ static inline double shaping_kl(const Sample *s, KlEstimator *estimate) {
     double sum = 0;
     for (int t = 0; t < s->count; t++) { sum += estimate((double)s->old_logprob[t], (double)s->reference_logprob[t]).value; }
     return sum;
+}
+static inline void shaping_kl_by_token(Sample *s, KlEstimator *estimate, double kl_coef) { // s->kl and what each token answers for
+    s->by_token = true;
+    s->kl = 0;
+    for (int t = s->count - 1; t >= 0; t--) {
+        s->kl += estimate((double)s->old_logprob[t], (double)s->reference_logprob[t]).value;
+        s->token_advantage[t] = (float)(kl_coef * s->kl);
+    }
 }

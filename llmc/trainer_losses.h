@@ -58,7 +58,11 @@ static inline void trainer_shape_rewards(Trainer *t) {
     }
     for (int i = 0; i < samples->count; i++) {
         Sample *s = &samples->list[i];
-        if (kl_in_reward) { s->kl = shaping_kl(s, kl_estimators[t->loss.kl_type]); }
+        if (kl_in_reward && t->advantage == advantage_reinforce) {
+            shaping_kl_by_token(s, kl_estimators[t->loss.kl_type], (double)c->kl_coef);
+        } else if (kl_in_reward) {
+            s->kl = shaping_kl(s, kl_estimators[t->loss.kl_type]);
+        }
         s->penalty = (float)((double)c->kl_coef * s->kl + shaping_overlong(s->count, context, c->overlong_buffer, (double)c->overlong_penalty));
         s->masked = c->mask_truncated && !s->finished;
     }

@@ -9,6 +9,7 @@ enum { STAGE_MEAN_STEPS = 20 }; // over which the share of cut answers is smooth
 // share had fallen to 4.2 % and risen to 6.5 %. So the mean must have been below the trigger before it counts.
 static inline void trainer_watch_cut_answers(Trainer *t, double share) {
     const int into = t->state.step - t->state.stage_start, steps = into < STAGE_MEAN_STEPS ? into : STAGE_MEAN_STEPS;
+    if (isnan(share)) { return; } // dynamic sampling left nothing
     t->state.cut_share += (share - t->state.cut_share) / steps;
     if (into >= STAGE_MEAN_STEPS && t->state.cut_share < (double)t->config->stage_trigger) { t->state.was_below_trigger = 1; }
 }

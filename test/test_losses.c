@@ -372,6 +372,23 @@ static void test_advantages(void) {
         }
         free(want);
     }
+    // REINFORCE++ with its KL in the reward, token by token
+    float *by_token = read_floats("advantage.reinforce_tokens", &count);
+    double off = 0;
+    for (int i = 0; i < ANSWERS; i++) {
+        Sample *s = &data.samples.list[i];
+        shaping_kl_by_token(s, kl_estimators[KL_K1], 0.3);
+        s->penalty = (float)(0.3 * s->kl + (double)over[i]);
+    }
+    advantage_reinforce(&data.samples, GROUP);
+    for (int i = 0, token = 0; i < ANSWERS; token += lengths[i++]) {
+        for (int t = 0; t < lengths[i]; t++) { off = larger(off, relative(advantage_of(&data.samples.list[i], t), (double)by_token[token + t])); }
+        check(data.samples.list[i].advantage == data.samples.list[i].token_advantage[0], "answer %d has the advantage of its first token", i);
+        data.samples.list[i].by_token = false;
+    }
+    check(off < close_to_torch, "reinforce++ by token: %.1e away from PyTorch's", off);
+    printf("show advantage reinforce++, KL by token: within %.1e of PyTorch's, allowed %.0e\n", off, close_to_torch);
+    free(by_token);
     // by hand: two groups of three, one of them all right; lengths 5, 1, 9, 4, 7, 3
     const double third = 1.0 / 3;
     const float mixed[ANSWERS] = {1, 0, 0, 1, 1, 1};

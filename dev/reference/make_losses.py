@@ -112,11 +112,27 @@ def variant(data, kind, aggregation, kl_type, dual_on, tis_on, mask_on):
     return loss.detach(), lp.grad, entropy.grad
 
 
-def whiten(values):
+def whiten_tokens(values):
     mask = present.double()
     mean = (values * mask).sum() / mask.sum()
     variance = ((values - mean).square() * mask).sum() / mask.sum() * mask.sum() / (mask.sum() - 1)
-    return ((values - mean) * torch.rsqrt(variance + 1e-8))[:, 0]
+    return (values - mean) * torch.rsqrt(variance + 1e-8)
+
+
+def whiten(values):
+    return whiten_tokens(values)[:, 0]
+
+
+def reinforce_with_kl(rewards, token_kl):
+    """REINFORCE++: every token costs its KL, the last one earns the reward; a token's return is what comes from it on."""
+    token_rewards = -KL_COEF * token_kl * present
+    for i, length in enumerate(LENGTHS):
+        token_rewards[i, length - 1] += rewards[i]
+    returns, following = torch.zeros_like(token_rewards), torch.zeros(rows, dtype=torch.float64)
+    for t in reversed(range(longest)):
+        following = following + token_rewards[:, t]
+        returns[:, t] = following
+    return whiten_tokens(returns)
 
 
 def advantages(rewards):
@@ -165,6 +181,7 @@ def main(folder):
     over = -torch.clamp(-(torch.tensor(LENGTHS).double() - (CONTEXT - OVERLONG_BUFFER)) / OVERLONG_BUFFER * OVERLONG_PENALTY, max=0)
     kl_sums = torch.stack([(kl_value(k[:2], near["old"], near["ref"]) * present).sum(-1) for k in KL_TYPES])
     out |= {"shaping.overlong": over, "shaping.kl": kl_sums, "advantage.plain": advantages(rewards), "advantage.shaped": advantages(rewards - over - KL_COEF * kl_sums[0])}
+    out["advantage.reinforce_tokens"] = packed(reinforce_with_kl(rewards - over, kl_value("k1", near["old"], near["ref"])))
     out = {k: (v.float() if v.is_floating_point() else v.int()).contiguous() for k, v in out.items()}
     path = os.path.join(folder, "losses.safetensors")
     save_file(out, path, metadata={"format": "pt"})
