@@ -43,17 +43,17 @@ NVCCFLAGS += -std=c++17 -O3 -lineinfo -D$(PRECISION) -I. -Illmc/cuda -gencode ar
 LDLIBS    += $(if $(filter cuda,$(BACKEND)),-L$(CUDA)/lib64 -Xlinker -rpath -Xlinker $(CUDA)/lib64 -lcublasLt -lcudart -lstdc++)
 LDLIBS    += $(if $(filter emu,$(BACKEND)),-no-pie -lstdc++)
 
-comma     := ,
-# Many processes need MPI, and GPUs want NCCL between them; without either the programs are built for one process. MPI= leaves it out.
+# Many processes talk over MPI, under mpirun and srun; over TCP, in torchrun's environment, where there is no MPI or MPI= leaves it out.
+# GPUs want NCCL between them.
 MPI       ?= $(firstword $(foreach p,mpi-c ompi-c mpich,$(shell pkg-config --exists $p 2>/dev/null && echo $p)))
 CFLAGS    += $(if $(MPI),$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(MPI))))
 LDLIBS    += $(if $(MPI),$(shell pkg-config --libs $(MPI)))
-NCCL      ?= $(if $(filter cuda,$(BACKEND)),$(if $(MPI),$(firstword $(wildcard $(CUDA)/include/nccl.h /usr/include/nccl.h))))
+NCCL      ?= $(if $(filter cuda,$(BACKEND)),$(firstword $(wildcard $(CUDA)/include/nccl.h /usr/include/nccl.h)))
 LDLIBS    += $(if $(NCCL),-lnccl)
-RANKS     := llmc/ranks_$(if $(MPI),mpi,single)
+RANKS     := llmc/ranks_$(if $(MPI),mpi,tcp)
 COLLECTIVES := llmc/$(if $(NCCL),backend_nccl,collectives_host)
 
-$(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found) | ranks: $(if $(MPI),$(MPI)$(if $(NCCL), and NCCL),one$(comma) for want of MPI))
+$(info backend: $(BACKEND) | precision: $(PRECISION) | compiler: $(CC) | gpu: $(or $(GPU_ARCH),none seen) | nvcc: $(or $(NVCC),none found) | ranks: $(or $(MPI),TCP)$(if $(NCCL), and NCCL))
 
 all: $(PROGRAMS) $(if $(filter cuda,$(BACKEND)),tests)
 # The top-level programs are valid C11 under a .cu name; the backend they run on is one object file, chosen here.
@@ -67,7 +67,8 @@ $(BUILD)/llmc/backend_hopper.o: llmc/backend_hopper.cu ; @mkdir -p $(@D); echo '
 $(BUILD)/dev/attention_hopper: NVCCFLAGS := $(HOPPER_FLAGS)
 BACKEND_OBJECT ?= $(BUILD)/llmc/backend_$(BACKEND).o $(if $(filter cuda,$(BACKEND)),$(BUILD)/llmc/backend_hopper.o)
 OBJECTS := $(BUILD)/$(RANKS).o $(BUILD)/$(COLLECTIVES).o
-LINK = @echo 'link $@'; $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+TCP_OBJECTS := $(BUILD)/llmc/ranks_tcp.o $(BUILD)/$(COLLECTIVES).o
+LINK = @mkdir -p $(@D); echo 'link $@'; $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 # Relinked when the variant changes, so that ./train_grpo is always what was asked for last.
 $(shell mkdir -p build; echo '$(VARIANT)' | cmp -s - build/variant || echo '$(VARIANT)' > build/variant)
@@ -77,16 +78,18 @@ prepare parquet_cat: %: $(BUILD)/data/%.o build/variant                       ; 
 grade: $(BUILD)/grade.o build/variant                                         ; $(LINK_PROGRAM)
 $(BUILD)/test/%: $(BUILD)/test/%.o $(BACKEND_OBJECT) $(OBJECTS)               ; $(LINK)
 $(BUILD)/dev/%: $(BUILD)/dev/%.o $(BACKEND_OBJECT) $(OBJECTS)                 ; $(LINK)
+# The same objects over TCP, beside those over MPI: what test_tcp_ranks.sh runs.
+$(BUILD)/tcp/%: $(BUILD)/%.o $(BACKEND_OBJECT) $(TCP_OBJECTS)                 ; $(LINK)
 
 test: $(if $(filter emu,$(BACKEND)),test_emu,test_all)
-tests: $(addprefix $(BUILD)/test/,$(TESTS))
+tests: $(addprefix $(BUILD)/test/,$(TESTS)) $(addprefix $(BUILD)/tcp/,train_grpo rollout test/test_ranks)
 test_all: tests $(PROGRAMS)
 	@sh test/run.sh $(BUILD)/test
 # The same tests and programs under AddressSanitizer and UndefinedBehaviorSanitizer; leaks are errors.
 sanitize:
 	@$(MAKE) --no-print-directory test VARIANT=sanitize-$(PRECISION) OPTIMIZE='-O1 -march=native -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 # Every object and nothing linked: what `make check` asks of each compiler.
-objects: $(foreach p,train_grpo rollout train_sft grade data/prepare data/parquet_cat llmc/backend_$(BACKEND) $(RANKS) $(COLLECTIVES) $(addprefix test/,$(TESTS)),$(BUILD)/$p.o)
+objects: $(foreach p,train_grpo rollout train_sft grade data/prepare data/parquet_cat llmc/backend_$(BACKEND) llmc/ranks_tcp $(RANKS) $(COLLECTIVES) $(addprefix test/,$(TESTS)),$(BUILD)/$p.o)
 check: ; @sh scripts/check.sh
 mutants: ; @sh test/mutants.sh
 # A fixed run's fingerprints, from programs for any x86-64 processor with AVX2, beside those on record.

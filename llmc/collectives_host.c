@@ -1,4 +1,4 @@
-// The body of collectives.h for the CPU, the emulator and GPUs without NCCL: down to the host, through MPI, and up again, in stretches.
+// The body of collectives.h for the CPU, the emulator and GPUs without NCCL: down to the host, through ranks.h, and up again, in stretches.
 #include <stdlib.h>
 #include "llmc/collectives.h"
 #include "llmc/common.h"

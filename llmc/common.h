@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define GRPO_VERSION "0.1.0"
+
 typedef struct {
     char text[1024];
 } Error;

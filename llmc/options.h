@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include "llmc/json.h"
 
-#define GRPO_VERSION "0.1.0"
-
 typedef int option_type_int;
 typedef int64_t option_type_int64;
 typedef float option_type_float;

@@ -1,5 +1,5 @@
-// ranks: the processes of one job, one per GPU (or per share of a CPU), started by mpirun or srun. Each calls the same functions in the
-// same order; a call returns when all have made it. Two bodies, the linker picks: ranks_mpi.c, and ranks_single.c where there is no MPI.
+// ranks: the processes of one job, one per GPU (or per share of a CPU), started by mpirun, srun or torchrun. Each calls the same functions in the
+// same order; a call returns when all have made it. Two bodies, the linker picks: ranks_mpi.c, and ranks_tcp.c where there is no MPI.
 // Everything here is on the host. Sums are taken in rising rank, so that every rank gets the same bits, whatever arrives first.
 #pragma once
 #include <stdbool.h>

@@ -29,13 +29,14 @@ static void *allocate(size_t bytes) {
 // Whether a launcher started this process as one of several; else MPI is left alone, and there is one rank.
 static bool launched(void) {
     static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    const char *world = getenv("WORLD_SIZE");
+    const bool torchrun = getenv("TORCHELASTIC_RUN_ID") != NULL; // which may itself be a task of srun
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && !torchrun; i++) {
         const char *size = getenv(sizes[i]);
         if (size && atoi(size) > 1) { return true; }
     }
-    const char *torchrun = getenv("WORLD_SIZE");
-    if (torchrun && atoi(torchrun) > 1) {
-        fprintf(stderr, "error: WORLD_SIZE=%s: torchrun cannot start this program's processes: use mpirun -np %s or srun\n", torchrun, torchrun);
+    if (world && atoi(world) > 1) {
+        fprintf(stderr, "error: WORLD_SIZE=%s is torchrun's way of starting processes, and this program was built for mpirun and srun: use these, or build it with make MPI=\n", world);
         exit(EXIT_FAILURE);
     }
     return false;
