@@ -67,12 +67,26 @@ static void answer_prompt(Generator *g, const RolloutConfig *c) {
 }
 static char prepared[] = "/tmp/rollout.XXXXXX"; // a set that is not yet prompts.bin is prepared here
 static void remove_prepared(void) { directory_remove(prepared); }
+// Several ranks watch each other through a file beside the answers or, on one machine, in rank 0's temporary folder.
+static bool watch_ranks(const RolloutConfig *c, char path[1100]) {
+    snprintf(path, 1100, *c->output ? "%.1000s.ranks.txt" : "%.1000s/ranks.txt", *c->output ? c->output : prepared);
+    ranks_broadcast(path, 1100, 0);
+    if (!*c->output && ranks_local_count() < ranks_count()) {
+        printf("warning: without --output in a folder that all machines share nobody notices when a rank stands still\n");
+        return false;
+    }
+    watch_open(path, c->rank_timeout);
+    ranks_wait();
+    return ranks_count() > 1 && ranks_mine() == 0;
+}
 static void evaluate_set(Generator *g, const RolloutConfig *c) {
-    char name[64];
+    char name[64], ranks_path[1100];
     Evaluation e;
     if (!mkdtemp(prepared)) { fatal("%s: cannot be created: %s", prepared, strerror(errno)); }
     atexit(remove_prepared); // on errors too
+    const bool watched = watch_ranks(c, ranks_path);
     PromptSet *prompts = prompts_open(c->eval_data, c->model, prepared, true, c->max_prompt_tokens, g->policy.vocab_used, name);
+    remove_prepared(); // it is mapped; whoever is killed leaves nothing behind
     const int count = prompt_set_count(prompts), room = count * c->samples < 4096 ? count * c->samples : 4096 / c->samples * c->samples;
     const int answers = room > c->samples ? room : c->samples;
     open_weights(g, c, answers, answers / c->samples, prompt_set_longest(prompts), 0);
@@ -82,6 +96,8 @@ static void evaluate_set(Generator *g, const RolloutConfig *c) {
         evaluation_print(&e, name, c->temperature == 0, 0);
         printf("  %d questions, %d answers each, %.1f s\n", e.questions, e.samples, seconds_now() - started);
     }
+    watch_close();
+    if (watched) { unlink(ranks_path); }
     prompt_set_close(prompts);
     generator_close(g);
 }

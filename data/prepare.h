@@ -127,6 +127,7 @@ static inline bool prepare_rows(Preparation *preparation, RecordFile *rows, cons
     PrepareCounts *counts = preparation->counts;
     for (json_t *row; (row = record_file_next(rows, error)); json_decref(row)) {
         Question question = {0};
+        watch_worked();
         if (counts->read++ == 0 && !question_check_columns(row, path, error)) {
             json_decref(row);
             return false;

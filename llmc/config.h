@@ -102,7 +102,8 @@ static const char model_default[] = "models/DeepSeek-R1-Distill-Qwen-1.5B"; // t
     OPTION(int64, seed,                  "",  "1337",  "",            "every random choice follows from it")                                           \
     OPTION(int,   kv_cache_mib,          "",  "0",     "[0,16777216]", "memory for keys and values, 0 = what is left")                                 \
     OPTION(int,   max_sequences,         "",  "0",     "[0,1048576]", "answers sampled at the same time, 0 = as many as fit")                          \
-    OPTION(int,   threads,               "",  "0",     "[0,4096]",    "CPU threads, 0 = one per core")
+    OPTION(int,   threads,               "",  "0",     "[0,4096]",    "CPU threads, 0 = one per core")                                                  \
+    OPTION(int,   rank_timeout,          "",  "600",   "[1,86400]",   "seconds after which a rank that gives no sign or gets no further ends the job")
 
 // ---- train_sft
 #define SFT_OPTIONS(OPTION) \

@@ -238,6 +238,7 @@ static inline bool generator_evaluate(Generator *g, Evaluation *e, const char *n
         int chunk = count - first < room ? count - first : room;
         for (int i = 0; i < chunk; i++) { indices[i] = first + i; }
         samples_clear(&g->samples);
+        watch_phase("evaluate", watch.mine.step);
         whole = generator_generate(g, phase, prompts, indices, chunk, n, key, how, NULL);
         if (whole) {
             evaluation_add(e, &g->samples, context);

@@ -100,6 +100,7 @@ static inline bool safetensors_pread(void *out, const SafetensorsFile *file, siz
             return error_set(error, "%s: reading %zu bytes at byte %zu failed: %s", file->path, bytes, offset, got < 0 ? strerror(errno) : "the file has become shorter");
         }
         done += (size_t)got;
+        watch_worked();
     }
     return true;
 }

@@ -53,6 +53,7 @@ static inline bool safetensors_writer_pwrite(AtomicFile *file, const void *data,
         if (put < 0 && errno == EINTR) { continue; }
         if (put <= 0) { return error_set(error, "%s: writing failed: %s; nothing was left behind", file->path, strerror(put < 0 ? errno : ENOSPC)); }
         done += (size_t)put;
+        watch_worked();
     }
     return true;
 }

@@ -237,8 +237,9 @@ static inline int trainer_total_steps(const Trainer *t) {
 }
 static inline void trainer_open(Trainer *t, const Config *config) {
     Error error;
-    char config_path[1024];
+    char config_path[1024], ranks_path[1024];
     snprintf(config_path, sizeof(config_path), "%.1000s/config.json", config->run_dir);
+    snprintf(ranks_path, sizeof(ranks_path), "%.1000s/ranks.txt", config->run_dir);
     *t = (Trainer){.config = config, .advantage = advantage_estimators[NAME_INDEX(advantage_names, config->advantage)], .loss = loss_options(config)};
     t->adamw = (AdamW){.beta1 = config->adam_beta1, .beta2 = config->adam_beta2, .eps = config->adam_eps, .weight_decay = config->weight_decay, .grad_clip = config->grad_clip > 0 ? config->grad_clip : INFINITY};
     if (config->threads) { omp_set_num_threads(config->threads); }
@@ -252,7 +253,7 @@ static inline void trainer_open(Trainer *t, const Config *config) {
     t->g.fixed_queue = !strcmp(config->rollout_queue, "fixed");
     if (!config->plan) {
         trainer_check_run_dir(config, config_path);
-        watch_open(config->run_dir, config->rank_timeout);
+        watch_open(ranks_path, config->rank_timeout);
         trainer_open_data(t);
     }
     trainer_plan_memory(t);

@@ -1,5 +1,5 @@
-// watch: no rank waits for ever. Every rank keeps one line in run_dir/ranks.txt (`cat` it to see what a job is doing): where it runs, its
-// step and phase, a beat that a thread of its own moves every second, and a count of work done that the program moves. The same thread
+// watch: no rank waits for ever. Every rank keeps one line in a file that all share, run_dir/ranks.txt (`cat` it to see what a job is doing): where it
+// runs, its step and phase, a beat that a thread of its own moves every second, and a count of work done that the program moves. The same thread
 // reads the others' lines. It ends this process, and so the job, naming rank, host, phase and step, when
 //   - a rank of this machine is gone (at once), or a rank's beat has not moved for the limit: it is dead, stopped or cut off;
 //   - a rank has done no work for the limit while it was not waiting for others: it hangs.
@@ -33,7 +33,7 @@ static inline void watch_write(void) {
     char line[WATCH_LINE + 1];
     const WatchState *s = &watch.mine;
     pthread_mutex_lock(&watch.writing);
-    const int bytes = snprintf(line, sizeof(line), "rank %4d  step %7d  phase %-12.20s waiting %d  work %10ld  beat %8ld  pid %8d  host %.60s", s->rank, s->step, s->phase, ranks_waiting(), s->work, s->beat, s->pid, s->host);
+    const int bytes = snprintf(line, sizeof(line), "rank %4d  step %7d  phase %-12.20s waiting %d  work %10ld  beat %8ld  pid %8d  host %.60s", s->rank, s->step, s->phase, ranks_waiting(), work_done, s->beat, s->pid, s->host);
     memset(line + bytes, ' ', (size_t)(WATCH_LINE - bytes));
     line[WATCH_LINE - 1] = '\n';
     ssize_t written = pwrite(watch.file, line, WATCH_LINE, (off_t)s->rank * WATCH_LINE);
@@ -105,20 +105,17 @@ static inline void watch_phase(const char *phase, int step) {
     if (watch.file < 0) { return; }
     snprintf(watch.mine.phase, sizeof(watch.mine.phase), "%s", phase);
     watch.mine.step = step;
-    watch.mine.work++;
+    watch_worked();
     watch_write();
 }
-static inline void watch_worked(void) { watch.mine.work++; } // written with the next beat
 
-// All ranks call it, once run_dir is there; limit in seconds.
-static inline void watch_open(const char *run_dir, double limit) {
-    char path[1100];
+// All ranks call it, once the file's folder is there; limit in seconds.
+static inline void watch_open(const char *path, double limit) {
     if (ranks_count() == 1) { return; }
-    snprintf(path, sizeof(path), "%.1000s/ranks.txt", run_dir);
     if (ranks_mine() == 0) { unlink(path); }
     ranks_wait();
     watch.file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (watch.file < 0) { fatal("%s: cannot be opened: %s: run_dir must be a folder that every rank's machine shares", path, strerror(errno)); }
+    if (watch.file < 0) { fatal("%s: cannot be opened: %s: it must lie in a folder that every rank's machine shares", path, strerror(errno)); }
     watch.limit = limit;
     watch.mine = (WatchState){.rank = ranks_mine(), .pid = (int)getpid(), .phase = "start"};
     snprintf(watch.mine.host, sizeof(watch.mine.host), "%s", ranks_host());

@@ -1,6 +1,7 @@
 # Several ranks under mpirun: what test_ranks finds on 2 and 4 of them, and whole runs: the same bits for the same number of ranks, also after a
 # rank was killed in any phase; the job's end within its deadline and by name; checkpoints that another number of ranks goes on from.
 . test/check.sh
+. test/ranks.sh
 if ! command -v mpirun >/dev/null 2>&1 || ! ldd ./train_grpo | grep -q libmpi; then
     check_skip "no MPI on this machine: many ranks are not tested"
     check_report test_many_ranks
@@ -19,19 +20,11 @@ done
 
 tiny_start "$scratch" || exit 1
 last=step_000012
-options() { # run_dir
-    echo -m "$scratch/model" -d "$scratch/prompts.jsonl" -v "$scratch/prompts.jsonl" -o "$1" -b 8 -g 4 --minibatch_prompts 4 -c 16:6,24:6 --max_prompt_tokens 16 -t 1 \
-        -l 1e-3 --kl_coef 0.05 --entropy_coef 0.01 --tokens_per_microbatch 128 --max_sequences 16 --kv_cache_mib 2 --eval_every 6 --eval_samples 16 \
-        --checkpoint_every 2 --rank_timeout 5 --logger report
-}
 train() { # ranks, run_dir, further options
     ranks=$1 run=$2
     shift 2
     # shellcheck disable=SC2046 # a list of words is meant
     timeout 120 mpirun -np "$ranks" ./train_grpo $(options "$run") "$@" >>"$run.log" 2>&1
-}
-numbers() { # run_dir, metric: its value at each step
-    sed -n "s|.*\"$2\":\([^,}]*\).*|\1|p" "$1/metrics.jsonl" | tr -d '"' | tr '\n' ' '
 }
 check_same_run() { # what, run_dir: as the unbroken run of as many ranks
     for file in model.safetensors optimizer.safetensors trainer_state.json; do
@@ -67,22 +60,11 @@ check "the ranks say where they are" grep -q 'rank    1  step      12  phase end
 
 # ---- kill -9 of rank 1 in each phase: the job ends at once, names it, and goes on to the same bits
 kill_in() { # phase, run_dir, signal, options: a run whose rank 1 is struck when its line in ranks.txt says so; $took: seconds until the job was over
-    wanted=$1 run=$2 signal=$3
+    run=$2
+    strike_in "$1" "$run/ranks.txt" "$3"
     shift 3
-    rm -f "$run/ranks.txt" "$scratch/struck"
-    awk -v file="$run/ranks.txt" -v phase="$wanted" -v strike="kill -$signal %s && date +%%s >$scratch/struck" 'BEGIN {
-        while (1) {
-            while ((getline line < file) > 0) {
-                if (line ~ "^rank +1 .*step +[2-9].*phase " phase " " && match(line, /pid +[0-9]+/)) { exit system(sprintf(strike, substr(line, RSTART + 4, RLENGTH - 4))) }
-            }
-            close(file)
-        }
-    }' &
-    striker=$!
     train 2 "$run" "$@"
-    kill $striker 2>/dev/null
-    wait $striker 2>/dev/null
-    took=$([ ! -e "$scratch/struck" ] || echo $(($(date +%s) - $(cat "$scratch/struck"))))
+    strike_over
 }
 for phase in generate grade learn checkpoint evaluate; do
     run=$scratch/killed_$phase
@@ -127,4 +109,10 @@ single=$(./rollout -m "$scratch/model" -e "$scratch/prompts.jsonl" -n 4 -c 16 -t
 double=$(mpirun -np 3 ./rollout -m "$scratch/model" -e "$scratch/prompts.jsonl" -n 4 -c 16 -t 1 -o "$scratch/double.jsonl" 2>&1 | grep 'pass@1' | head -n 1)
 check_equal "rollout on three ranks finds what one finds" "$double" "$single"
 check "rollout on three ranks writes what one writes" cmp "$scratch/single.jsonl" "$scratch/double.jsonl"
+strike_in evaluate "$scratch/struck.jsonl.ranks.txt" KILL 0
+output=$(timeout 60 mpirun -np 3 ./rollout -m "$scratch/model" -e "$scratch/prompts.jsonl" -n 512 -c 64 -t 1 -o "$scratch/struck.jsonl" --rank_timeout 5 2>&1)
+strike_over
+check_contains "a rank of rollout is killed: the job says which" "$output" '^error: rank 1 \(host .*, process [0-9]*\) is gone, in phase (evaluate|grade) of step 0; the job ends'
+check_equal "a rank of rollout is killed: the job ended at once ($took s)" "$([ "${took:-99}" -le 8 ] && echo yes)" yes
+check_equal "a rank of rollout is killed: no half of the answers" "$(ls "$scratch" | grep 'struck.jsonl$')" ""
 check_report test_many_ranks
