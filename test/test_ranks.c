@@ -16,6 +16,7 @@ static void test_calls(void) {
     double values[3000], want = 0;
     for (int i = 0; i < 3000; i++) { values[i] = 1.0 / (3 + i + 7 * mine); }
     for (int r = 0; r < count; r++) { want += 1.0 / (3 + 2999 + 7 * r); } // in rising rank
+    check(ranks_local() == mine && ranks_local_count() == count, "%d of %d ranks of this machine", ranks_local(), ranks_local_count());
     ranks_sum(values, 3000);
     check(values[2999] == want, "sum %.17g, want %.17g", values[2999], want);
     double largest[] = {-1 - mine, mine};
