@@ -1,7 +1,8 @@
 # Do the tests notice? Plants small bugs one at a time, in a copy of the tree, and demands that a test fails for each.
-#   sh test/mutants.sh            every bug of the list below (some ten minutes on one core)
-#   sh test/mutants.sh grpo.h     those whose line holds a word
-# A line of the list: the file, the tests that must notice (comma between them), a sed expression that plants the bug.
+#   sh test/mutants.sh            every bug of the list below (some twenty minutes on two cores)
+#   sh test/mutants.sh grpo.h     those whose line holds a word      sh test/mutants.sh _ranks     those of several ranks
+# A line of the list: the file, the tests that must notice (comma between them), a sed expression that plants the bug. test_ranks@3 is the test on
+# three ranks under mpirun, tcp/test_ranks@3 on three without MPI, test_tcp_ranks.sh a script with the programs that it runs.
 # Prints caught, MISSED, or STALE for an expression that no longer changes anything or does not compile; the exit code says if all are caught.
 word=${1:-}
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,8 +14,33 @@ cd "$top" && tar c --exclude=./build --exclude=./.git --exclude=./runs . | tar x
 export GRPO_TEST_DATA OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OMP_WAIT_POLICY=passive
 cd "$tree" || exit 1
 
-build() { nice make -s BACKEND=cpu PRECISION="${PRECISION:-FP32}" VARIANT=mutant OPTIMIZE='-O1 -march=native' "build/mutant/test/$1" >build.log 2>&1; }
-passes() { nice timeout 60 "build/mutant/test/$1" >run.log 2>&1; }
+programs_of() { # test
+    case $1 in
+    *.sh) echo train_grpo rollout train_sft build/mutant/test/test_ranks build/mutant/tcp/train_grpo build/mutant/tcp/rollout build/mutant/tcp/test/test_ranks ;;
+    tcp/*) echo "build/mutant/tcp/test/$(basename "${1%@*}")" ;;
+    *) echo "build/mutant/test/${1%@*}" ;;
+    esac
+}
+# shellcheck disable=SC2046 # a list of words is meant
+build() { nice make -s -j"$(nproc)" BACKEND=cpu PRECISION="${PRECISION:-FP32}" VARIANT=mutant OPTIMIZE='-O1 -march=native' $(programs_of "$1") >build.log 2>&1; }
+over_tcp() { # ranks, command..
+    ranks=$1 started='' status=0
+    shift
+    for rank in $(seq 0 $((ranks - 1))); do
+        WORLD_SIZE=$ranks RANK=$rank MASTER_ADDR=127.0.0.1 MASTER_PORT=$((30000 + $$ % 2000)) timeout 60 "$@" &
+        started="$started $!"
+    done
+    for one in $started; do wait "$one" || status=$?; done
+    return $status
+}
+passes() {
+    case $1 in
+    *.sh) TESTS=build/mutant/test nice timeout 300 sh "test/$1" ;;
+    tcp/*) over_tcp "${1#*@}" nice "$(programs_of "$1")" "$tree/folder" ;;
+    *@*) OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 nice timeout 60 mpirun --oversubscribe -np "${1#*@}" "$(programs_of "$1")" "$tree/folder" ;;
+    *) nice timeout 60 "$(programs_of "$1")" ;;
+    esac >run.log 2>&1 </dev/null
+}
 
 list() {
     cat <<'END'
@@ -220,6 +246,28 @@ llmc/cpu/sample.h test_sample s/a.id < b.id; }/a.id > b.id; }/
 llmc/cpu/adamw.h test_adamw s/1 - pow(beta2, step)/1 - pow(beta1, step)/
 llmc/cpu/adamw.h test_adamw s/ + theta \* a.weight_decay//
 llmc/cpu/gradient_norm.h test_gradient_norm s/for (; i < count; i++) { total/for (; i + 1 < count; i++) { total/
+llmc/exchange.h test_ranks@3 s/(Verdict){header.reward > 0, /(Verdict){true, /
+llmc/exchange.h test_ranks@3 s/buffer_append(&s->answer, at + header.text, header.answer)/buffer_append(\&s->answer, at, header.answer)/
+llmc/exchange.h test_ranks@3 s/buffer_append(&own, &scored\[k\], sizeof(int))/buffer_append(\&own, \&k, sizeof(int))/
+llmc/shards.h test_ranks@3 s/ranks > 1 ? ranks_mine() : 0/0/
+llmc/shards.h test_ranks@3 s/s.list\[i\].at = s.share;/s.list[i].at = i * s.share;/
+llmc/batch.h test_ranks@3 s/if (least == ranks_mine())/if (least == 0)/
+llmc/batch.h test_ranks@3 s/least = work\[r\] < work\[least\] ? r : least/least = work[r] > work[least] ? r : least/
+llmc/ranks_mpi.c test_ranks@3 s/MPI_SUM, counter_window/MPI_REPLACE, counter_window/
+llmc/ranks_mpi.c test_ranks@3 s/for (int r = 1; r < count; r++) { sum += /for (int r = count - 1; r > 0; r--) { sum += /
+llmc/ranks_tcp.c tcp/test_ranks@3 s/for (int r = 1; r < count; r++) { sum += /for (int r = count - 1; r > 0; r--) { sum += /
+llmc/ranks_tcp.c tcp/test_ranks@3 s/for (int r = 1; r < count; r++) {$/for (int r = count - 1; r > 0; r--) {/
+llmc/ranks_tcp.c tcp/test_ranks@3 s/to < 0 || to == next/to < 0 || to == last/
+llmc/ranks_tcp.c test_tcp_ranks.sh s/(store \&\& !strcmp(store, "True"))/(store != NULL \&\& false)/
+llmc/ranks_join.h test_tcp_ranks.sh s/if (strcmp(greeting->job, job) != 0)/if (false)/
+llmc/ranks_join.h test_tcp_ranks.sh s/ || sockets\[greeting->rank\] >= 0//
+llmc/generator.h test_tcp_ranks.sh s/^    ranks_counter_reset();//
+llmc/generator.h test_many_ranks.sh s/^    whole = !ranks_any(!whole);//
+llmc/watch.h test_tcp_ranks.sh s/if (seen->pid \&\& watch_gone(seen))/if (false)/
+llmc/watch.h test_tcp_ranks.sh s/s.work != seen->work || s.waiting || /s.work != seen->work || /
+llmc/watch.h test_tcp_ranks.sh s/now - watch.work_at\[r\] > watch.limit/false/
+llmc/watch.h test_many_ranks.sh s/now - watch.beat_at\[r\] > watch.limit/false/
+data/prepare.h test_tcp_ranks.sh s/^        watch_worked();//
 END
 }
 
@@ -231,7 +279,8 @@ tests=$(list | grep -F -- "$word" | awk '{print $2}' | tr , '\n' | sort -u)
 for test in $tests; do # a test that fails anyway would seem to catch everything
     if ! build "$test" || ! passes "$test"; then
         echo "error: $test does not pass as it is:"
-        tail -n 5 build.log run.log
+        tail -n 5 build.log
+        grep FAIL run.log || tail -n 5 run.log
         exit 1
     fi
 done

@@ -47,14 +47,14 @@ check_contains "strangers do no harm" "$(cat "$scratch/zero")" '^test_ranks: [0-
 check_equal "strangers are named" "$(grep -c '^warning: 127.0.0.1 connected to rank 0 and is no rank of a job: ignored' "$scratch/zero")" 2
 check_contains "what was turned away is named" "$(cat "$scratch/zero")" 'warning: a process on host \?+ \(127.0.0.1\) is turned away'
 port=$((port + 2))
-for rank in 0 1 1; do one_of 3 $rank "$tcp/test/test_ranks" "$scratch/folder" & done >"$scratch/twice" 2>&1
+for rank in 0 1 1; do one_of 3 $rank "$tcp/test/test_ranks" "$scratch/folder" & done >>"$scratch/twice" 2>&1
 sleep 2
 one_of 3 2 "$tcp/test/test_ranks" "$scratch/folder" >>"$scratch/twice" 2>&1
 wait
 check_equal "of two processes with one rank the second is turned away" "$(grep -c 'error: .* another process came to rank 0 as rank 1 before' "$scratch/twice")" 1
 check_contains "of two processes with one rank the first goes on" "$(cat "$scratch/twice")" '^test_ranks: [0-9]+ passed, 0 failed'
 port=$((port + 2))
-one_of 3 0 "$tcp/test/test_ranks" "$scratch/folder" >"$scratch/gone" 2>&1 &
+one_of 3 0 "$tcp/test/test_ranks" "$scratch/folder" >>"$scratch/gone" 2>&1 &
 WORLD_SIZE=3 RANK=1 MASTER_PORT=$port "$tcp/test/test_ranks" "$scratch/folder" 2>/dev/null &
 victim=$!
 sleep 1
