@@ -307,7 +307,7 @@ static void test_exchange(void) {
 int main(int argc, char **argv) {
     ranks_open(&argc, &argv);
     count = ranks_count(), mine = ranks_mine();
-    if (mine > 0 && !freopen("/proc/self/fd/2", "w", stdout)) { return 1; } // a failure here is to be seen
+    if (mine > 0 && !freopen("/proc/self/fd/2", "a", stdout)) { return 1; } // a failure here is to be seen, and no file emptied
     char folder[1024];
     snprintf(folder, sizeof(folder), "%s", argc > 1 ? argv[1] : "/tmp/test_ranks.XXXXXX");
     if (argc <= 1 && !mkdtemp(folder)) { fatal("%s: cannot be created", folder); }
