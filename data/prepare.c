@@ -8,6 +8,9 @@
     OPTION(text, input,             "i", "",      "",            "data set: .parquet, .jsonl or .json")                                 \
     OPTION(text, output,            "o", "",      "",            "prompt set to write, usually .bin")                                   \
     OPTION(int,  max_prompt_tokens, "",  "0",     "[0,1048576]", "longer prompts are left out, 0 = none")                               \
+    OPTION(text, difficulty,        "",  "",      "",            "answers of ./rollout -e DATA -n 8 -o ANSWERS.jsonl: keep questions by their share of right ones") \
+    OPTION(float, min_pass,         "",  "0.1",   "[0,1]",       "questions with a smaller share are too hard")                         \
+    OPTION(float, max_pass,         "",  "0.9",   "[0,1]",       "questions with a larger share are too easy")                          \
     OPTION(int,  show,              "",  "0",     "[0,1000000000]", "print the first N prompts that were kept")                         \
     OPTION(flag, encode,            "",  "false", "",            "JSONL {\"text\":..} or {\"messages\":[..]} from stdin to {\"ids\":[..]}")
 // clang-format on
@@ -77,6 +80,23 @@ static void encode_stdin(const char *model_dir) {
     prompt_encoder_close(&encoder);
 }
 
+static void make_prompt_set(const PrepareConfig *config) {
+    const int longest = config->max_prompt_tokens ? config->max_prompt_tokens : INT_MAX;
+    Difficulty difficulty;
+    PrepareCounts counts;
+    Buffer text = {0};
+    Error error;
+    const bool by_difficulty = *config->difficulty;
+    if (!by_difficulty && (config->given.min_pass || config->given.max_pass)) { fatal("--%s needs --difficulty ANSWERS.jsonl (--help lists all options)", config->given.min_pass ? "min_pass" : "max_pass"); }
+    if (config->min_pass > config->max_pass) { fatal("--min_pass %g is more than --max_pass %g", (double)config->min_pass, (double)config->max_pass); }
+    if (by_difficulty && !difficulty_open(&difficulty, config->difficulty, config->min_pass, config->max_pass, &error)) { fatal("%s", error.text); }
+    if (!prompt_set_prepare(config->output, config->input, config->model, longest, by_difficulty ? &difficulty : NULL, &counts, &error)) { fatal("%s", error.text); }
+    if (by_difficulty) { difficulty_close(&difficulty); }
+    prepare_counts_text(&text, &counts, longest);
+    printf("%s -> %s: %s\n", config->input, config->output, text.data);
+    buffer_free(&text);
+}
+
 int main(int argc, char **argv) {
     PrepareConfig config = {0};
     options_from_args(&config, &prepare_option_set, argc, argv);
@@ -87,13 +107,7 @@ int main(int argc, char **argv) {
         return EXIT_SUCCESS;
     }
     if (!*config.input || !*config.output) { fatal("%s is missing (--help lists all options)", *config.input ? "-o OUT.bin" : "-i DATA"); }
-    Error error;
-    PrepareCounts counts;
-    Buffer text = {0};
-    if (!prompt_set_prepare(config.output, config.input, config.model, (config.max_prompt_tokens ? config.max_prompt_tokens : INT_MAX), &counts, &error)) { fatal("%s", error.text); }
-    prepare_counts_text(&text, &counts, (config.max_prompt_tokens ? config.max_prompt_tokens : INT_MAX));
-    printf("%s -> %s: %s\n", config.input, config.output, text.data);
-    buffer_free(&text);
+    make_prompt_set(&config);
     show_prompts(config.output, config.show);
     if (fflush(stdout) != 0 || ferror(stdout)) { fatal("standard output: cannot be written: %s", strerror(errno)); }
     return EXIT_SUCCESS;

@@ -3,7 +3,7 @@
 #pragma once
 #include "llmc/chat_template.h"
 #include "llmc/tokenizer_file.h"
-#include "prompts.h"
+#include "difficulty.h"
 #include "questions.h"
 
 // ---- messages or text to ids, as one model wants them
@@ -66,7 +66,7 @@ static inline bool prompt_set_check_model(const PromptSet *set, const char *path
 
 // ---- a data set to prompts.bin
 typedef struct {
-    int64_t read, kept, null_answer, too_long, empty, malformed;
+    int64_t read, kept, null_answer, too_long, empty, malformed, too_hard, too_easy, unanswered;
     char first_malformed[300]; // which row, and why
 } PrepareCounts;
 
@@ -75,10 +75,10 @@ static inline void prepare_counts_text(Buffer *out, const PrepareCounts *counts,
     const char *separator = "; left out: ";
     char too_long[64];
     snprintf(too_long, sizeof(too_long), "longer than %d tokens", max_prompt_tokens);
-    const int64_t numbers[] = {counts->null_answer, counts->too_long, counts->empty, counts->malformed};
-    const char *const reasons[] = {"without an answer", too_long, "empty", "malformed"};
+    const int64_t numbers[] = {counts->null_answer, counts->too_long, counts->empty, counts->too_hard, counts->too_easy, counts->unanswered, counts->malformed};
+    const char *const reasons[] = {"without an answer", too_long, "empty", "too hard", "too easy", "never answered", "malformed"};
     buffer_printf(out, "%lld rows read, %lld kept", (long long)counts->read, (long long)counts->kept);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 7; i++) {
         if (numbers[i] == 0) { continue; }
         buffer_printf(out, "%s%lld %s", separator, (long long)numbers[i], reasons[i]);
         separator = ", ";
@@ -93,13 +93,37 @@ typedef struct {
     const PromptEncoder *encoder;
     PromptWriter writer;
     PrepareCounts *counts;
+    Difficulty *difficulty; // NULL: every question is kept, however hard
     int max_prompt_tokens;
     char source[256]; // data_source of rows that have none: the file's name without its ending
     Buffer text, truths;
     Ints ids;
 } Preparation;
 
-// Adds one question, or counts why not. counts->read already includes it.
+// Adds one question whose text and ids are in the preparation, or counts why not.
+static inline void prepare_prompt(Preparation *preparation, const Question *question) {
+    PrepareCounts *counts = preparation->counts;
+    const Buffer *text = &preparation->text;
+    const Ints *ids = &preparation->ids;
+    const int64_t index = question->index >= 0 ? question->index : counts->read - 1;
+    // those that are too long are looked up too: an answer whose question is not met is an error
+    const DifficultyVerdict verdict = preparation->difficulty ? difficulty_judge(preparation->difficulty, index, text->data, text->size) : DIFFICULTY_FITS;
+    if (ids->size > (size_t)preparation->max_prompt_tokens) {
+        counts->too_long++;
+    } else if (verdict != DIFFICULTY_FITS) {
+        counts->too_hard += verdict == DIFFICULTY_TOO_HARD;
+        counts->too_easy += verdict == DIFFICULTY_TOO_EASY;
+        counts->unanswered += verdict == DIFFICULTY_UNKNOWN;
+    } else {
+        buffer_clear(&preparation->truths);
+        json_append(&preparation->truths, question->truths);
+        Prompt prompt = {.ids = ids->data, .count = (int)ids->size, .text = text->data, .problem = question->problem, .truth_json = preparation->truths.data, .index = index};
+        prompt.data_source = *question->data_source ? question->data_source : preparation->source;
+        prompt_writer_add(&preparation->writer, &prompt);
+        counts->kept++;
+    }
+}
+// The same for a question as it was read. counts->read already includes it.
 static inline void prepare_question(Preparation *preparation, const Question *question) {
     PrepareCounts *counts = preparation->counts;
     Error error;
@@ -111,16 +135,8 @@ static inline void prepare_question(Preparation *preparation, const Question *qu
         counts->empty++;
     } else if (strlen(text->data) != text->size) {
         prepare_count_malformed(counts, "the prompt holds a NUL character");
-    } else if (ids->size > (size_t)preparation->max_prompt_tokens) {
-        counts->too_long++;
     } else {
-        buffer_clear(&preparation->truths);
-        json_append(&preparation->truths, question->truths);
-        Prompt prompt = {.ids = ids->data, .count = (int)ids->size, .text = text->data, .problem = question->problem, .truth_json = preparation->truths.data};
-        prompt.data_source = *question->data_source ? question->data_source : preparation->source;
-        prompt.index = question->index >= 0 ? question->index : counts->read - 1;
-        prompt_writer_add(&preparation->writer, &prompt);
-        counts->kept++;
+        prepare_prompt(preparation, question);
     }
 }
 static inline bool prepare_rows(Preparation *preparation, RecordFile *rows, const char *path, Error *error) {
@@ -148,7 +164,7 @@ static inline bool prepare_rows(Preparation *preparation, RecordFile *rows, cons
         }
         question_free(&question);
     }
-    if (error->text[0]) { return false; }
+    if (error->text[0] || (preparation->difficulty && !difficulty_check_all_met(preparation->difficulty, path, error))) { return false; }
     if (counts->kept > 0) { return true; }
     Buffer why = {0};
     prepare_counts_text(&why, counts, preparation->max_prompt_tokens);
@@ -156,8 +172,8 @@ static inline bool prepare_rows(Preparation *preparation, RecordFile *rows, cons
     buffer_free(&why);
     return false;
 }
-static inline bool prepare_with_encoder(const PromptEncoder *encoder, const char *out_path, const char *in_path, int max_prompt_tokens, PrepareCounts *counts, Error *error) {
-    Preparation preparation = {.encoder = encoder, .counts = counts, .max_prompt_tokens = max_prompt_tokens};
+static inline bool prepare_with_encoder(const PromptEncoder *encoder, const char *out_path, const char *in_path, int max_prompt_tokens, Difficulty *difficulty, PrepareCounts *counts, Error *error) {
+    Preparation preparation = {.encoder = encoder, .counts = counts, .difficulty = difficulty, .max_prompt_tokens = max_prompt_tokens};
     const char *name = strrchr(in_path, '/') ? strrchr(in_path, '/') + 1 : in_path, *ending = strrchr(name, '.');
     snprintf(preparation.source, sizeof(preparation.source), "%.*s", (int)(ending ? ending - name : (ptrdiff_t)strlen(name)), name);
     *counts = (PrepareCounts){0};
@@ -173,11 +189,11 @@ static inline bool prepare_with_encoder(const PromptEncoder *encoder, const char
     ints_free(&preparation.ids);
     return ok;
 }
-// Reads in_path (.parquet, .jsonl, .json), writes out_path. False: error says why, and out_path is as it was.
-static inline bool prompt_set_prepare(const char *out_path, const char *in_path, const char *model_dir, int max_prompt_tokens, PrepareCounts *counts, Error *error) {
+// Reads in_path (.parquet, .jsonl, .json), writes out_path. difficulty NULL: every question is kept. False: error says why, and out_path is as it was.
+static inline bool prompt_set_prepare(const char *out_path, const char *in_path, const char *model_dir, int max_prompt_tokens, Difficulty *difficulty, PrepareCounts *counts, Error *error) {
     PromptEncoder encoder;
     if (!prompt_encoder_open(&encoder, model_dir, error)) { return false; }
-    bool ok = prepare_with_encoder(&encoder, out_path, in_path, max_prompt_tokens, counts, error);
+    bool ok = prepare_with_encoder(&encoder, out_path, in_path, max_prompt_tokens, difficulty, counts, error);
     prompt_encoder_close(&encoder);
     return ok;
 }

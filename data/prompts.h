@@ -125,14 +125,16 @@ static inline Prompt prompt_set_get(const PromptSet *set, int i) {
     const char *text = (const char *)(ids + head->ids), *problem = text + head->text_bytes + 1, *truth = problem + head->problem_bytes + 1;
     return (Prompt){.ids = ids, .count = (int)head->ids, .text = text, .problem = problem, .truth_json = truth, .data_source = truth + head->truth_bytes + 1, .index = head->index};
 }
-// Whether a model of `vocab` tokens can be asked every prompt of a set that has been opened: a file from elsewhere may have right
-// checksums and ids of another model's.
+// Whether a model of `vocab` tokens can be asked every prompt of a set that has been opened: it may have been prepared with another limit, and
+// a file from elsewhere may have right checksums and ids of another model's.
 static inline bool prompt_set_check_limits(const PromptSet *set, const char *path, int max_prompt_tokens, int vocab, Error *error) {
-    for (int i = 0; i < prompt_set_count(set); i++) {
-        int count = prompt_set_get(set, i).count;
-        if (count > max_prompt_tokens) {
-            return error_set(error, "%s: prompt %d has %d tokens, more than --max_prompt_tokens %d: raise it, or prepare the file again", path, i, count, max_prompt_tokens);
-        }
+    int too_long = 0, first = 0;
+    for (int i = prompt_set_count(set) - 1; i >= 0; i--) {
+        if (prompt_set_get(set, i).count > max_prompt_tokens) { too_long++, first = i; }
+    }
+    if (too_long) {
+        return error_set(error, "%s: %d of %d prompts have more tokens than --max_prompt_tokens %d, the first is prompt %d with %d: raise it to %d, or prepare the file again with it", path, too_long,
+                         prompt_set_count(set), max_prompt_tokens, first, prompt_set_get(set, first).count, prompt_set_longest(set));
     }
     return set->largest_id < vocab || error_set(error, "%s: holds id %d, the tokenizer has %d: prepare the file again", path, set->largest_id, vocab);
 }

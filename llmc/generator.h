@@ -59,22 +59,24 @@ static inline PromptSet *prompts_open(const char *path, const char *model_dir, c
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ending = strrchr(base, '.');
     snprintf(name, 64, "%.*s", (int)(ending ? ending - base : (long)strlen(base)), base);
     char prepared[1024];
+    const char *given = path;
+    Buffer text = {0};
     if (!ending || strcmp(ending, ".bin") != 0) {
         if (!directory_create(prepared_dir, &error)) { fatal("%s", error.text); }
         snprintf(prepared, sizeof(prepared), "%.900s/%s.bin", prepared_dir, name);
         if (prepares) {
             PrepareCounts counts = {0};
-            if (!prompt_set_prepare(prepared, path, model_dir, max_prompt_tokens, &counts, &error)) { fatal("%s", error.text); }
-            Buffer text = {0};
+            if (!prompt_set_prepare(prepared, path, model_dir, max_prompt_tokens, NULL, &counts, &error)) { fatal("%s", error.text); }
             prepare_counts_text(&text, &counts, max_prompt_tokens);
-            printf("%s: %s\n", path, text.data);
-            buffer_free(&text);
         }
         ranks_wait();
         path = prepared;
     }
     PromptSet *prompts = prompt_set_open(path, &error);
     if (!prompts || !prompt_set_check_model(prompts, path, model_dir, &error) || !prompt_set_check_limits(prompts, path, max_prompt_tokens, vocab, &error)) { fatal("%s", error.text); }
+    if (!text.size) { buffer_printf(&text, "%d prompts", prompt_set_count(prompts)); }
+    printf("%s: %s; the longest has %d tokens\n", given, text.data, prompt_set_longest(prompts));
+    buffer_free(&text);
     return prompts;
 }
 // Tokenizer, configuration and parameter table; no weights yet. For a plan config.json is enough.

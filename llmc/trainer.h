@@ -1,6 +1,7 @@
 // trainer: what the loop of train_grpo.cu works with, opened once. Everything is read and checked, the memory plan is printed and
 // accepted, and only then is anything allocated or written.
 #pragma once
+#include "data/leakage.h"
 #include "llmc/advantage.h"
 #include "llmc/batch.h"
 #include "llmc/checkpoint.h"
@@ -56,6 +57,7 @@ static inline void trainer_open_data(Trainer *t) {
     if (!*c->train_data) { fatal("no training data: give --train_data FILE (.parquet, .jsonl or .bin)"); }
     PromptSet *prompts = prompts_open(c->train_data, c->model, prepared, trainer_writes(), c->max_prompt_tokens, t->g.policy.vocab_used, item);
     if (!dataset_open(&t->dataset, prompts, c->train_data, c->prompts_per_step, random_key((uint64_t)c->seed, 1), &error)) { fatal("%s", error.text); }
+    TextTable training = leakage_table(prompts);
     for (const char *list = c->eval_data; *list;) {
         size_t length = strcspn(list, ",");
         snprintf(item, sizeof(item), "%.*s", (int)length, list);
@@ -66,7 +68,9 @@ static inline void trainer_open_data(Trainer *t) {
         for (const EvalSet *other = t->eval_sets; other < set; other++) {
             if (!strcmp(other->name, set->name)) { fatal("--eval_data: two files are called %s, and so would their metrics: rename one", set->name); }
         }
+        leakage_warn(stdout, &training, set->prompts, item);
     }
+    text_table_free(&training);
 }
 
 // One pass over the memory plan: counts it, or, after memory_commit, hands it out.

@@ -41,6 +41,8 @@ check_refused "unknown logger" '\-\-logger csv' train "$scratch/x" --logger csv
 check_refused "rollout: nothing asked" 'give one of --prompt TEXT, --eval_data FILE and --score FILE' ./rollout -m "$model"
 check_refused "rollout: two things asked" 'give one of' ./rollout -m "$model" -p 1 --score x
 check_refused "prepare: no model" '\-m DIR' ./prepare -i a -o b
+check_refused "prepare: bounds of nothing" '\-\-min_pass needs --difficulty' ./prepare -m "$model" -i a -o b --min_pass 0.1
+check_refused "prepare: bounds the wrong way round" '\-\-min_pass 0.5 is more than --max_pass 0.4' ./prepare -m "$model" -i a -o b --difficulty c.jsonl --min_pass 0.5 --max_pass 0.4
 check_refused "train_sft: no model" '\-\-model DIR' ./train_sft -d a
 check_refused "parquet_cat: no such file" 'x.parquet' ./parquet_cat "$scratch/x.parquet"
 check_refused "grade: not JSON" 'line 1' sh -c 'echo "{" | ./grade'
@@ -153,13 +155,17 @@ refused "a line that is not JSON" 'broken\.jsonl.*line 37' -d "$scratch/broken.j
 echo '{"x":1}' >"$scratch/columns.jsonl"
 refused "unknown columns" 'columns\.jsonl.*prompt' -d "$scratch/columns.jsonl"
 check "a prompt set" ./prepare -m "$model" -i "$prompts" -o "$scratch/prompts.bin"
+echo '{"prompt":"<bos>9*9=<think>","index":0,"reward":1}' >"$scratch/answers.jsonl"
+check_refused "prepare: answers to another set" 'answers\.jsonl, line 1: .*prompts\.jsonl has no question of index 0 with this prompt' ./prepare -m "$model" -i "$prompts" -o "$scratch/hard.bin" --difficulty "$scratch/answers.jsonl"
+check_refused "prepare: no answers" 'nowhere\.jsonl' ./prepare -m "$model" -i "$prompts" -o "$scratch/hard.bin" --difficulty "$scratch/nowhere.jsonl"
+check_equal "prepare: nothing is written" "$(ls "$scratch" | grep '^hard')" ""
 model_copy
 sed -i 's/"?": 22, ";": 23/";": 22, "?": 23/' "$bad/tokenizer.json"
 refused "prompts of another tokenizer" 'prompts\.bin: was made with another tokenizer.*prepare' -m "$bad" -d "$scratch/prompts.bin"
 model_copy
 sed -i 's/<think>{% endif/<think>-{% endif/' "$bad/tokenizer_config.json"
 refused "prompts of another chat template" 'prompts\.bin: was made with another chat template' -m "$bad" -d "$scratch/prompts.bin"
-refused "a prompt longer than allowed" 'prompts\.bin: prompt [0-9]+ has [0-9]+ tokens, more than --max_prompt_tokens 3' -d "$scratch/prompts.bin" --max_prompt_tokens 3
+refused "a prompt longer than allowed" 'prompts\.bin: 36 of 36 prompts have more tokens than --max_prompt_tokens 3, the first is prompt 0 with [0-9]+: raise it to [0-9]+, or prepare' -d "$scratch/prompts.bin" --max_prompt_tokens 3
 head -c 900 "$scratch/prompts.bin" >"$scratch/cut.bin"
 refused "prompts.bin cut" 'cut\.bin' -d "$scratch/cut.bin"
 echo GRPO >"$scratch/cut.bin"

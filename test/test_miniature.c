@@ -68,7 +68,7 @@ static void count_prompts(int counts[K_COUNT], json_t *seen, const char *parquet
     Error error;
     PrepareCounts prepared = {0};
     snprintf(path, sizeof(path), "%s.bin", parquet);
-    check(prompt_set_prepare(path, parquet, model, 32, &prepared, &error), "%s", error.text);
+    check(prompt_set_prepare(path, parquet, model, 32, NULL, &prepared, &error), "%s", error.text);
     check(prepared.kept == want && prepared.read == want, "%s: %d of %d questions are kept, want %d", parquet, (int)prepared.kept, (int)prepared.read, want);
     PromptSet *set = prompt_set_open(path, &error);
     if (!check(set, "%s", error.text)) { return; }

@@ -65,6 +65,24 @@ check "rollout --score equals what the sampler recorded" awk '
     { n = split($0, all, ","); m = split(recorded[FNR], want, ","); for (i = 1; i <= m; i++) if (all[n - m + i] != want[i]) { print "line " FNR ": " all[n - m + i] " is not " want[i]; exit 1 } }' \
     "$scratch/recorded" "$scratch/scored"
 
+# ---- prepare --difficulty, on what rollout answered; the trainer says what it reads
+./rollout -m "$model" -e "$prompts" -n 8 -t 1 -c 16 -o "$scratch/eight.jsonl" >/dev/null
+want=$(sed -E 's/.*"reward":([01]),.*"index":([0-9]+),.*/\2 \1/' "$scratch/eight.jsonl" | awk '{ right[$1] += $2 } END { for (i in right) { if (right[i] < 2) hard++; else if (right[i] > 6) easy++; else kept++ }
+    printf "%d rows read, %d kept; left out: %s%s%s", NR / 8, kept, hard ? hard " too hard" : "", hard && easy ? ", " : "", easy ? easy " too easy" : "" }')
+output=$(./prepare -m "$model" -i "$prompts" -o "$scratch/taught.bin" --difficulty "$scratch/eight.jsonl" --min_pass 0.25 --max_pass 0.75)
+check_equal "prepare --difficulty keeps and counts" "$output" "$prompts -> $scratch/taught.bin: $want"
+head -n 160 "$scratch/eight.jsonl" >"$scratch/part.jsonl"
+check_contains "what was never answered" "$(./prepare -m "$model" -i "$prompts" -o "$scratch/part.bin" --difficulty "$scratch/part.jsonl" --min_pass 0 --max_pass 1)" '36 rows read, 20 kept; left out: 16 never answered$'
+./prepare -m "$model" -i "$prompts" -o "$scratch/all.bin" >/dev/null
+head -n 5 "$prompts" >"$scratch/five.jsonl"
+echo '{"problem":"9*9=","answer":"81"}' >"$scratch/other.jsonl"
+sed 's/9\*9=/1+1=/' "$scratch/other.jsonl" >"$scratch/bare.jsonl"
+output=$(./train_grpo -m "$model" -d "$scratch/all.bin" -v "$scratch/five.jsonl,$scratch/other.jsonl,$scratch/bare.jsonl" -o "$scratch/said" -b 4 -g 4 -c 8 -s 1 --max_prompt_tokens 80 -t 1 --kv_cache_mib 1 --eval_every 0 --eval_before_train false --logger console)
+check_contains "a .bin says what it holds" "$output" '/all\.bin: 36 prompts; the longest has 6 tokens$'
+check_contains "an evaluation set does" "$output" '/five\.jsonl: 5 rows read, 5 kept; the longest has 6 tokens$'
+check_equal "problems that are trained on" "$(printf '%s\n' "$output" | grep '^warning: .*too, the first' | sed 's|.*/||')" 'five.jsonl: 5 of 5 problems are in the training set too, the first: "1+1="
+bare.jsonl: 1 of 1 problems are in the training set too, the first: "1+1="'
+
 # ---- prepare --encode, parquet_cat, grade
 check_equal "prepare --encode" "$(printf '%s\n' '{"text":"12+3="}' '{"messages":[{"role":"user","content":"12+3="}]}' | ./prepare -m "$model" --encode)" \
     "$(printf '%s\n' '{"ids":[11,12,7,13,8]}' '{"ids":[1,11,12,7,13,8,3]}')"

@@ -111,7 +111,7 @@ static void check_questions(void) {
 static bool prepare(const char *ending, const char *text, int max_prompt_tokens, PrepareCounts *counts, Error *error) {
     snprintf(in_path, sizeof(in_path), "%s/rows%s", folder, ending);
     if (text) { write_text(in_path, text); }
-    bool ok = prompt_set_prepare(out_path, in_path, model, max_prompt_tokens, counts, error);
+    bool ok = prompt_set_prepare(out_path, in_path, model, max_prompt_tokens, NULL, counts, error);
     unlink(in_path);
     return ok;
 }
@@ -277,7 +277,7 @@ static void check_damage(void) {
     error.text[0] = 0;
     check(set && !prompt_set_check_limits(set, out_path, 1024, 1000000, &error) && strstr(error.text, "holds id 1000000, the tokenizer has 1000000"), "an id beyond the vocabulary: %s", error.text);
     check(set && prompt_set_check_limits(set, out_path, 1024, 1000001, &error), "the vocabulary's last id: %s", error.text);
-    check(set && !prompt_set_check_limits(set, out_path, prompt_set_longest(set) - 1, 1000001, &error) && strstr(error.text, "more than --max_prompt_tokens"), "a prompt too long: %s", error.text);
+    check(set && !prompt_set_check_limits(set, out_path, prompt_set_longest(set) - 1, 1000001, &error) && strstr(error.text, "1 of 2 prompts have more tokens than --max_prompt_tokens"), "a prompt too long: %s", error.text);
     prompt_set_close(set);
     free(copy);
     buffer_free(&file);
@@ -304,7 +304,7 @@ static void check_real_sets(void) {
         snprintf(path, sizeof(path), "%s/%s", data, sets[i].name);
         for (int limit = 0; limit < 2; limit++) {
             int64_t want = limit ? sets[i].kept : sets[i].kept_of_any_length;
-            bool ok = prepare_with_encoder(&encoder, out_path, path, limit ? 1024 : 1 << 20, &counts, &error);
+            bool ok = prepare_with_encoder(&encoder, out_path, path, limit ? 1024 : 1 << 20, NULL, &counts, &error);
             check(ok && counts.read == sets[i].read && counts.kept == want, "%s: read %lld, kept %lld, want %lld and %lld %s", path, (long long)counts.read, (long long)counts.kept,
                   (long long)sets[i].read, (long long)want, ok ? "" : error.text);
             check(counts.read == counts.kept + counts.null_answer + counts.too_long + counts.empty + counts.malformed, "%s: every row is accounted for", path);
