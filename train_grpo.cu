@@ -1,11 +1,13 @@
 // train_grpo: reinforcement learning of a language model with verifiable rewards (GRPO, Shao et al. 2024), whole, on one screen.
 // ./train_grpo -m MODEL_FOLDER -d PROMPTS.parquet -c 8192:1040,16384:480,24576:230      ./train_grpo --help      README.md
 #include "llmc/config.h"        // Config: every option, one line each
+#include "llmc/doctor.h"        // doctor: ./train_grpo doctor OPTIONS says what would keep a run from going
 #include "llmc/miniature.h"     // miniature_prepare: data and start of the built-in model, when no other is given
 #include "llmc/trainer_steps.h" // trainer_*; below it policy_*, rollout_*, grpo_loss, advantage_*, batch_*
 
 int main(int argc, char **argv) {
     generator_join_ranks(&argc, &argv);
+    if (doctor_wanted(argc, argv)) { return doctor(argc, argv); }
     Config config = config_from_args(argc, argv);
     const bool miniature = miniature_prepare(&config);
     Trainer t;

@@ -54,7 +54,12 @@ static inline bool leakage_describe(Buffer *out, const TextTable *training, cons
     Buffer excerpt = {0};
     text_append_shortened(&excerpt, problem, strlen(problem), 120);
     buffer_printf(out, "%d of %d problems are in the training set too, the first: ", found, prompt_set_count(set));
-    text_append_json(out, excerpt.data ? excerpt.data : "", excerpt.size); // one line, whatever it holds
+    buffer_append_text(out, "\"");
+    for (size_t at = 0, from = 0; at < excerpt.size; from = at) { // one line, whatever it holds, and nothing that a terminal would obey
+        const int code = utf8_next(excerpt.data, excerpt.size, &at);
+        buffer_append(out, code < 0x20 || (code >= 0x7F && code < 0xA0) ? " " : excerpt.data + from, code < 0x20 || (code >= 0x7F && code < 0xA0) ? 1 : at - from);
+    }
+    buffer_append_text(out, "\"");
     buffer_free(&excerpt);
     return true;
 }

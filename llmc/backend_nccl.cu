@@ -21,6 +21,13 @@ static cudaEvent_t ready, done;
         }                                                                                                                 \
     } while (0)
 
+const char *collectives_library(void) {
+    static char text[64];
+    int version = 0; // 21805: 2.18.5
+    ncclCheck(ncclGetVersion(&version));
+    snprintf(text, sizeof(text), "NCCL %d.%d.%d", version / 10000, version % 10000 / 100, version % 100);
+    return text;
+}
 void collectives_open(void) {
     ncclUniqueId id;
     if (ranks_count() == 1) { return; }

@@ -4,7 +4,8 @@
 #pragma once
 #include <stddef.h>
 #include "llmc/dtype.h"
-LLMC_C void collectives_open(void); // after ranks_open and device_init; takes what memory it needs
+LLMC_C const char *collectives_library(void); // "NCCL 2.18.5": what carries them between devices, and its version
+LLMC_C void collectives_open(void);           // after ranks_open and device_init; takes what memory it needs
 // Sums everyone's data: rank r gets the sums in its piece, the rest is left as anything. May still be under way when it returns.
 LLMC_C void collective_reduce_scatter(float *data, const size_t *starts);
 LLMC_C void collective_finish(void);                               // what ops do from here on comes behind all reduce-scatters

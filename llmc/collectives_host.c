@@ -9,6 +9,7 @@ enum { COLLECTIVE_STRETCH = 1 << 20 }; // elements of each rank at a time
 static char *stretch;                  // (ranks, COLLECTIVE_STRETCH) of either type
 static size_t *places;                 // (ranks + 1)
 
+const char *collectives_library(void) { return "through the host, without NCCL"; }
 void collectives_open(void) {
     if (ranks_count() == 1) { return; }
     stretch = (char *)device_host_alloc("what ranks exchange", (size_t)ranks_count() * COLLECTIVE_STRETCH * sizeof(float));

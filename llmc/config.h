@@ -178,7 +178,7 @@ static const Option sft_options[] = {SFT_OPTIONS(OPTION_ROW_SFT)};
 
 #define OPTION_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 static const OptionSet grpo_option_set = {
-    "train_grpo", "reinforcement learning of a language model with verifiable rewards", grpo_options, OPTION_COUNT(grpo_options), verl_keys, OPTION_COUNT(verl_keys)};
+    "train_grpo", "reinforcement learning of a language model with verifiable rewards; ./train_grpo doctor OPTIONS checks what they need", grpo_options, OPTION_COUNT(grpo_options), verl_keys, OPTION_COUNT(verl_keys)};
 static const OptionSet rollout_option_set = {"rollout", "generates, evaluates and scores", rollout_options, OPTION_COUNT(rollout_options),
                                              verl_generation_keys, OPTION_COUNT(verl_generation_keys)};
 static const OptionSet sft_option_set = {"train_sft", "supervised start from prompt/response pairs", sft_options, OPTION_COUNT(sft_options), NULL, 0};

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include "dtype.h"
 LLMC_C void device_choose(int rank, int ranks); // before device_init: which process this is of how many on this machine; each takes the next device, counted round
+LLMC_C bool device_probe(char text[512]);       // before device_init: what the device is, with its driver's and libraries' versions; or false, and what to do so that there is one
 LLMC_C void device_init(void);                  // ends the program with a clear message when there is no usable device
 LLMC_C const char *device_name(void);           // "cpu (2 threads, 512-bit vectors)"
 LLMC_C size_t device_memory_bytes(void);        // what a program may take: what is free now, less a reserve for driver, libraries and system

@@ -52,16 +52,19 @@ static inline void generator_join_ranks(int *argc, char ***argv) {
     }
 }
 
+static inline void prompts_name(char name[64], const char *path) { // the file's name without its ending
+    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ending = strrchr(base, '.');
+    snprintf(name, 64, "%.*s", (int)(ending ? ending - base : (long)strlen(base)), base);
+}
 // `path` as prompts.bin: itself, or prepared from Parquet or JSONL into prepared_dir, by this rank if it is the one that `prepares`. `name`: the
 // file's, without its ending.
 static inline PromptSet *prompts_open(const char *path, const char *model_dir, const char *prepared_dir, bool prepares, int max_prompt_tokens, int vocab, char name[64]) {
     Error error;
-    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *ending = strrchr(base, '.');
-    snprintf(name, 64, "%.*s", (int)(ending ? ending - base : (long)strlen(base)), base);
     char prepared[1024];
+    prompts_name(name, path);
     const char *given = path;
     Buffer text = {0};
-    if (!ending || strcmp(ending, ".bin") != 0) {
+    if (!path_ends_with(path, ".bin")) {
         if (!directory_create(prepared_dir, &error)) { fatal("%s", error.text); }
         snprintf(prepared, sizeof(prepared), "%.900s/%s.bin", prepared_dir, name);
         if (prepares) {

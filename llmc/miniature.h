@@ -180,10 +180,10 @@ static inline void miniature_supervised_start(const Config *config, const char *
     sft_run(&sft, true);
     printf("supervised start: done in %.0f s\n", seconds_now() - started);
 }
-// Without --model: DeepSeek-R1-Distill-Qwen-1.5B if it is there, else the miniature, its data and its start. Says which in one line.
+// Without --model: DeepSeek-R1-Distill-Qwen-1.5B if it is there, else the options of the miniature. Says which in one line.
 // The user's own options stay as given; a single number for --context is the cap under which the three stages run.
-static inline bool miniature_prepare(Config *config) { // whether the miniature is what will be trained
-    static char model[1100], start[1100], train[1100], eval[1100], stages[128];
+static inline bool miniature_choose(Config *config) { // whether the miniature is what will be trained
+    static char stages[128];
     if (*config->model) { return false; }
     if (file_exists(model_default)) {
         printf("model: %s\n", model_default);
@@ -203,7 +203,13 @@ static inline bool miniature_prepare(Config *config) { // whether the miniature 
     if (single) { config->given.context = false; }
     const char *const defaults[][2] = {{"experiment", "miniature"}, {"run_dir", "runs/miniature"}, {"context", stages}, {"max_prompt_tokens", "32"}, {"prompts_per_step", "64"}, {"minibatch_prompts", "32"}, {"group_size", "8"}, {"temperature", "1"}, {"learning_rate", "2e-4"}, {"kl_coef", "0"}, {"entropy_coef", "0"}, {"stage_restart", "none"}, {"tokens_per_microbatch", "4096"}, {"recompute", "0"}, {"eval_samples", "2"}, {"eval_temperature", "1"}, {"eval_top_p", "1"}, {"eval_max_tokens", "96"}, {"eval_greedy", "true"}, {"max_sequences", "512"}, {"kv_cache_mib", "64"}};
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) { config_set_default(config, defaults[i][0], defaults[i][1]); }
+    return true;
+}
+// The same, with its model, its data and its start made where they are not there yet.
+static inline bool miniature_prepare(Config *config) {
+    static char model[1100], start[1100], train[1100], eval[1100];
     char dir[1024];
+    if (!miniature_choose(config)) { return false; }
     snprintf(dir, sizeof(dir), "%.900s/miniature", config->run_dir);
     snprintf(model, sizeof(model), "%.900s/model", dir);
     snprintf(start, sizeof(start), "%.900s/start_%lld/model", dir, (long long)config->seed);

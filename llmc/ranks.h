@@ -11,11 +11,12 @@ enum { MAX_RANKS = 1024 };
 void ranks_open(int *argc, char ***argv);
 void ranks_close(void); // at the end, by every rank
 int ranks_count(void);
-int ranks_mine(void);         // 0 .. count-1; rank 0 writes what a run leaves behind
-int ranks_local(void);        // among the ranks of this machine
-int ranks_local_count(void);  // how many they are
-const char *ranks_host(void); // this machine's name
-bool ranks_waiting(void);     // whether a call of this process waits for other ranks: for another thread to ask
+int ranks_mine(void);            // 0 .. count-1; rank 0 writes what a run leaves behind
+int ranks_local(void);           // among the ranks of this machine
+int ranks_local_count(void);     // how many they are
+const char *ranks_host(void);    // this machine's name
+const char *ranks_library(void); // "Open MPI v4.1.4", "TCP": what the processes of a job speak through
+bool ranks_waiting(void);        // whether a call of this process waits for other ranks: for another thread to ask
 
 void ranks_wait(void);                                        // until all have come here
 void ranks_broadcast(void *data, size_t bytes, int from);     // everyone gets what rank `from` has

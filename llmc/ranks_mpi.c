@@ -90,6 +90,13 @@ int ranks_mine(void) { return mine; }
 int ranks_local(void) { return local; }
 int ranks_local_count(void) { return local_count; }
 const char *ranks_host(void) { return host; }
+const char *ranks_library(void) { // needs no job
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(text, &length);
+    text[strcspn(text, ",\n")] = 0; // where it was built and by whom follows
+    return text;
+}
 bool ranks_waiting(void) { return waiting; }
 void ranks_wait(void) {
     if (count == 1) { return; }

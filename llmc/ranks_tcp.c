@@ -162,6 +162,7 @@ int ranks_mine(void) { return mine; }
 int ranks_local(void) { return local; }
 int ranks_local_count(void) { return local_count; }
 const char *ranks_host(void) { return host; }
+const char *ranks_library(void) { return "TCP"; }
 bool ranks_waiting(void) { return waiting; }
 void ranks_broadcast(void *data, size_t bytes, int from) {
     waiting = count > 1;

@@ -84,7 +84,7 @@ static inline void trainer_layout(Trainer *t, size_t cache_bytes, int recompute)
     policy_layout(&t->g.policy, &t->g.memory, &sizes);
     rollout_layout(&t->g.engine, &t->g.policy, &t->g.memory, &rollout);
 }
-// Counts the plan for `available` bytes into t->g.memory and prints it. Without --kv_cache_mib the KV cache takes what the rest leaves;
+// Counts the plan for `available` bytes into t->g.memory and prints it (where NULL: does not). Without --kv_cache_mib the KV cache takes what the rest leaves;
 // without --recompute the level is 1, or 2 where 1 does not fit (the level changes no bit). False, with an error, when it does not fit.
 static inline bool trainer_count_memory(Trainer *t, const char *where, size_t available, size_t float_bytes, int ranks, size_t *cache_bytes, Error *error) {
     const Config *c = t->config;
@@ -99,6 +99,7 @@ static inline bool trainer_count_memory(Trainer *t, const char *where, size_t av
         }
         if (memory_total(&t->g.memory) <= available) { break; }
     }
+    if (!where) { return memory_fits(&t->g.memory, available, error); }
     const double gib = 1.0 / (1 << 30);
     printf("memory plan for %s: %.1f of %.1f GiB, recompute level %d, micro-batches of %d tokens, KV cache of %zu tokens\n", where, (double)memory_total(&t->g.memory) * gib,
            (double)available * gib, t->g.policy.recompute, c->tokens_per_microbatch, (size_t)t->g.engine.pages * KV_PAGE);

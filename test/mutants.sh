@@ -179,7 +179,22 @@ data/parquet_column.h test_parquet s/if (bytes > source->unread)/if (bytes > 1ul
 data/parquet_column.h test_parquet s/if (entries > held \&\& /if (entries > held \&\& entries == 1 \&\& /
 data/prompts.h test_prompts s/if (place != \*next || /if (/
 data/prompts.h test_prompts s/set->largest_id < vocab ||/set->largest_id <= vocab ||/
-data/prompts.h test_prompts s/if (count > max_prompt_tokens)/if (count > max_prompt_tokens + 1)/
+data/prompts.h test_prompts s/count > max_prompt_tokens) { too_long/count > max_prompt_tokens + 1) { too_long/
+data/text_table.h test_difficulty s/!memcmp(held, text, bytes)/memcmp(held, text, bytes) != 1000000/
+data/difficulty.h test_difficulty s/share < difficulty->min_pass/share <= difficulty->min_pass/
+data/difficulty.h test_difficulty s/share > difficulty->max_pass/share >= difficulty->max_pass/
+data/difficulty.h test_difficulty s/const float share = (float)/const double share = /
+data/difficulty.h test_difficulty s/"%lld ", (long long)index)/"%lld ", (long long)index * 0)/
+data/difficulty.h test_difficulty s/value != 0 \&\& value != 1/value < 0/
+data/difficulty.h test_difficulty s/if (difficulty->counts\[i\].met)/if (i >= 0)/
+data/difficulty.h test_difficulty s/if (question == before)/if (question <= before)/
+data/difficulty.h test_difficulty s/ok = ok \&\& !error->text\[0\]/ok = ok/
+data/prepare.h test_difficulty s/if (ids->size > (size_t)preparation->max_prompt_tokens) {/if (verdict == DIFFICULTY_FITS \&\& ids->size > (size_t)preparation->max_prompt_tokens) {/
+data/prepare.h test_difficulty s/question->index >= 0 ? question->index : counts->read - 1/question->index/
+data/leakage.h test_difficulty s/utf8proc_tolower(code)/code/
+data/leakage.h test_difficulty s/ \&\& unicode_class(code) != UNICODE_SPACE//
+data/leakage.h test_difficulty s/key->data\[key->size = rest\] = 0;/key->data[rest] = key->data[rest];/
+data/leakage.h test_difficulty s/if (found++ == 0) { \*first = i; }/found++, *first = i;/
 llmc/policy_io.h test_checkpoint s/(parameter->offset + done) \* element/parameter->offset * element/
 llmc/policy_io.h test_checkpoint s/piece, count \* element, error); }$/&/;s/if (ok) { device_upload(/if (ok \&\& done == 0) { device_upload(/
 llmc/policy_io.h test_checkpoint s/ok = safetensors_check_shape.*/ok = true;/

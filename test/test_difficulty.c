@@ -43,12 +43,12 @@ static void check_table(void) {
     check(text_table_add(&table, "a\0b", 3) != text_table_add(&table, "a\0c", 3), "a NUL does not end a text");
     text_table_free(&table);
     // two texts of one hash: the one that is held is given the other's hash and place
-    text_table_add(&table, "held", 4);
-    table.hashes[0] = prompts_fingerprint("asked", 5);
+    text_table_add(&table, "having", 6);
+    table.hashes[0] = prompts_fingerprint("sought", 6);
     memset(table.slots, 0, sizeof(int) * table.slot_count);
     table.slots[table.hashes[0] & (table.slot_count - 1)] = 1;
-    check(text_table_find(&table, "asked", 5) == -1, "another text of the same hash is not the same text");
-    check(text_table_add(&table, "asked", 5) == 1 && text_table_find(&table, "asked", 5) == 1, "and is held beside it");
+    check(text_table_find(&table, "sought", 6) == -1, "another text of the same hash is not the same text");
+    check(text_table_add(&table, "sought", 6) == 1 && text_table_find(&table, "sought", 6) == 1, "and is held beside it");
     text_table_free(&table);
 }
 
@@ -81,7 +81,7 @@ static void check_filter(void) {
     add_answers(&answers, "hard", 0, 0, 8);
     add_answers(&answers, "easy", 2, 8, 8);
     add_answers(&answers, "fits", 4, 7, 8); // the same question in another place: its own share
-    add_answers(&answers, "a problem whose text is very much longer than it should be", 5, 4, 8);
+    add_answers(&answers, "a problem whose text is very much longer than it should be", 5, 0, 8); // counted as too long
     if (!check(prepare(six_rows, answers.data, 0.125f, 0.75f, &counts, &error), "prepared: %s", error.text)) { return; }
     prepare_counts_text(&text, &counts, 100);
     check_text(text.data, "6 rows read, 1 kept; left out: 1 longer than 100 tokens, 1 too hard, 2 too easy, 1 never answered", "what became of each");
@@ -198,7 +198,7 @@ static void check_leakage(void) {
     check(leakage_count(&table, train, &first) == 3 && first == 0, "a set is all in itself");
     Buffer text = {0};
     check(leakage_describe(&text, &table, eval), "there is something to say");
-    check_text(text.data, "3 of 6 problems are in the training set too, the first: \" FIND $x$ if\xC2\xA0$x+1=2$. Let's think step by step and output the final answer within \\\\boxed{}.\"", "and it is said");
+    check_text(text.data, "3 of 6 problems are in the training set too, the first: \" FIND $x$ if\xC2\xA0$x+1=2$. Let's think step by step and output the final answer within \\boxed{}.\"", "and it is said");
     buffer_free(&text);
     text_table_free(&table);
     table = (TextTable){0};

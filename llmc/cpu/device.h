@@ -21,6 +21,25 @@ void device_choose(int rank, int ranks) {
     (void)rank;
     device_ranks = ranks;
 }
+// "AMD EPYC 9B14, 2 cores, avx2 avx512f avx512_bf16": what a processor calls itself and can do; ARM's name neither model nor flags but Features.
+bool device_probe(char text[512]) {
+    static const char *const sets[] = {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"};
+    char line[8192], model[128] = "unnamed processor", found[128] = "";
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    while (file && fgets(line, sizeof(line), file) && *line != '\n') { // the first core's
+        sscanf(line, "model name : %127[^\n]", model);
+        if (strncmp(line, "flags", 5) != 0 && strncmp(line, "Features", 8) != 0) { continue; }
+        line[strcspn(line, "\n")] = ' ';
+        for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+            char word[32];
+            snprintf(word, sizeof(word), " %s ", sets[i]);
+            if (strstr(line, word)) { strcat(found, word + (*found != 0)); }
+        }
+    }
+    if (file) { fclose(file); }
+    snprintf(text, 512, "%s, %ld cores online,%s%s", model, sysconf(_SC_NPROCESSORS_ONLN), found, device_name());
+    return true;
+}
 void device_init(void) {}
 const char *device_name(void) {
     static char name[64];

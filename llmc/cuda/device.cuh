@@ -46,26 +46,33 @@ static const cudaDeviceProp *device_properties(void) {
     known = true;
     return &properties;
 }
-void device_init(void) {
-    int count = 0;
+bool device_probe(char text[512]) {
+    int count = 0, driver = 0, runtime = 0;
     cudaError_t error = cudaGetDeviceCount(&count);
-    char text[512];
     if (error == cudaErrorInsufficientDriver) {
-        device_refuse("the NVIDIA driver is missing or older than this program's CUDA; install a newer driver, or build with make BACKEND=cpu");
+        snprintf(text, 512, "the NVIDIA driver is missing or older than this program's CUDA; install a newer driver, or build with make BACKEND=cpu");
+        return false;
     }
     if (error != cudaSuccess || count == 0) {
-        snprintf(text, sizeof(text), "no CUDA GPU can be used (%s); look at nvidia-smi and CUDA_VISIBLE_DEVICES, or build with make BACKEND=cpu",
+        snprintf(text, 512, "no CUDA GPU can be used (%s); look at nvidia-smi and CUDA_VISIBLE_DEVICES, or build with make BACKEND=cpu",
                  error == cudaSuccess ? "none is visible" : cudaGetErrorString(error));
-        device_refuse(text);
+        return false;
     }
     device_number %= count;
     device_sharers = CEIL_DIV(device_ranks, count);
     const cudaDeviceProp *gpu = device_properties();
     if (gpu->major < 8) {
-        snprintf(text, sizeof(text), "%s has compute capability %d.%d, but 8.0 (Ampere) is the least that is supported; build with make BACKEND=cpu",
-                 gpu->name, gpu->major, gpu->minor);
-        device_refuse(text);
+        snprintf(text, 512, "%s has compute capability %d.%d, but 8.0 (Ampere) is the least that is supported; build with make BACKEND=cpu", gpu->name, gpu->major, gpu->minor);
+        return false;
     }
+    cudaCheck(cudaDriverGetVersion(&driver)); // 12040: 12.4
+    cudaCheck(cudaRuntimeGetVersion(&runtime));
+    snprintf(text, 512, "%s, %d of %d visible, driver for CUDA %d.%d, built with CUDA %d.%d", device_name(), device_number + 1, count, driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+    return true;
+}
+void device_init(void) {
+    char text[512];
+    if (!device_probe(text)) { device_refuse(text); }
     cudaCheck(cudaSetDevice(device_number));
     cudaCheck(cudaStreamCreateWithFlags(&main_stream, cudaStreamNonBlocking)); // the default stream cannot be recorded
     for (int i = 0; i < DEVICE_MARKS; i++) { cudaCheck(cudaEventCreateWithFlags(&device_marks[i], cudaEventDisableTiming)); }

@@ -240,6 +240,8 @@ static inline cudaError_t cudaGetDeviceCount(int *count) {
     *count = 1;
     return cudaSuccess;
 }
+static inline cudaError_t cudaDriverGetVersion(int *version) { return *version = 0, cudaSuccess; }
+static inline cudaError_t cudaRuntimeGetVersion(int *version) { return *version = 0, cudaSuccess; }
 static inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
     *properties = {"CUDA emulator", emu_capability() / 10, emu_capability() % 10, 1, (size_t)1 << 30};
