@@ -7,10 +7,13 @@
 typedef struct {
     char text[24];
 } DoctorSize;
-static inline DoctorSize doctor_size(double bytes) { // "19.86 GiB", "1.8 MiB"
+static inline DoctorSize doctor_size(double bytes) { // "19.86 GiB", "1.8 MiB", "310.2 KiB"
     DoctorSize size;
-    const double mib = bytes / (1 << 20);
-    snprintf(size.text, sizeof(size.text), mib < 1024 ? "%.1f MiB" : "%.2f GiB", mib < 1024 ? mib : mib / 1024);
+    const double kib = bytes / 1024, mib = kib / 1024;
+    snprintf(size.text, sizeof(size.text), mib < 1 ? "%.1f KiB" : mib < 1024 ? "%.1f MiB"
+                                                                             : "%.2f GiB",
+             mib < 1 ? kib : mib < 1024 ? mib
+                                        : mib / 1024);
     return size;
 }
 

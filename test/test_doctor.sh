@@ -56,9 +56,11 @@ check_refused "a wrong option" '\-\-promts is not an option' doctor --promts 3
 # what it says of the disk is what a run takes
 doctor -s 3 --checkpoint_every 1 >"$scratch/said"
 ./train_grpo -m "$model" -d "$prompts" -o "$scratch/real" -b 4 -g 4 -c 16 -s 3 --max_prompt_tokens 16 -t 1 --tokens_per_microbatch 128 --kv_cache_mib 1 --logger console --checkpoint_every 1 >/dev/null
-said=$(sed -n 's/.* checkpoints of \([0-9.]*\) MiB, answers in rollouts\/ of up to \([0-9.]*\) MiB.*/\1 \2/p' "$scratch/said")
-check "a checkpoint is as large as it says: $said" awk "BEGIN { exit !(${said% *} > 0 && ($(du -sb "$scratch/real/checkpoints/step_000003" | cut -f 1) - 4096) / 1048576 - ${said% *} < 0.06) }" # a directory, rounding and headers
-check "answers are no larger: $said" awk "BEGIN { exit !($(du -sb "$scratch/real/rollouts" | cut -f 1) / 1048576 < ${said#* } + 0.06) }"
+said=$(sed -n 's/.* checkpoints of \([0-9.]*\) KiB, answers in rollouts\/ of up to \([0-9.]*\) KiB.*/\1 \2/p' "$scratch/said")
+file_kib() { find "$1" -type f -exec cat {} + | wc -c | awk '{ print $1 / 1024 }'; }
+one=$(file_kib "$scratch/real/checkpoints/step_000003") answers=$(file_kib "$scratch/real/rollouts")
+check "a checkpoint, $one KiB, is as large as it says but for headers: $said" awk "BEGIN { exit !(${said% *} <= $one && $one < ${said% *} + 32) }"
+check "answers, $answers KiB, are no larger than it says: $said" awk "BEGIN { exit !($answers > 0 && $answers < ${said#* }) }"
 check_contains "a run that is there" "$(doctor -o "$scratch/real" -s 3 -t 1 --checkpoint_every 1)" '^ok       run_dir .*same options, which will go on from its last checkpoint'
 
 # ---- the model folder
@@ -143,7 +145,7 @@ problem "two evaluation sets of one name" evaluation 'two files are called unsee
 warning "evaluation problems that are trained on" leakage 'three\.jsonl: 3 of 3 problems are in the training set too, the first: "1\+1="' -v "$scratch/unseen.jsonl,$scratch/three.jsonl"
 
 # ---- the machine
-problem "a plan that does not fit" memory 'memory plan needs [0-9.]+ MiB but [0-9.]+ MiB are available' -c 1000000 --tokens_per_microbatch 1000016 --max_sequences 1048576 --recompute 2
+problem "a plan that does not fit" memory 'memory plan needs [0-9.]+ MiB but [0-9.]+ MiB are available' -b 1 -g 2 --eval_samples 1 -c 8000000 --tokens_per_microbatch 8000016 --max_sequences 1048576 --recompute 2
 problem "more answers than the host holds" 'host memory' "a step's answers take up to [0-9.]+ GiB of the [0-9.]+ GiB free.*: lower" -b 32 -g 4096 --minibatch_prompts 1 -c 1000000 --tokens_per_microbatch 1000016 --max_sequences 1 --kv_cache_mib 1 --recompute 2 --max_prompt_tokens 16 --rollouts_every 0 --kl_coef 0
 echo file >"$scratch/file"
 problem "a file in place of run_dir" run_dir 'file: is a file' -o "$scratch/file"
@@ -155,7 +157,7 @@ disk=$scratch/disk
 mkdir "$disk"
 if mount -t tmpfs -o size=600k tmpfs "$disk" 2>/dev/null; then
     mounted=$disk
-    problem "a disk too small for the checkpoints" disk 'disk: 8 more checkpoints of [0-9.]+ MiB take [0-9.]+ MiB, 0\.[0-9] MiB are free: lower --keep_checkpoints' -o "$disk/run" -s 8 --checkpoint_every 1 --keep_checkpoints 0
+    problem "a disk too small for the checkpoints" disk 'disk: 8 more checkpoints of [0-9.]+ KiB take [0-9.]+ MiB, [0-9.]+ KiB are free: lower --keep_checkpoints' -o "$disk/run" -s 8 --checkpoint_every 1 --keep_checkpoints 0
     warning "a disk too small for the answers" disk 'disk: checkpoints take .* rollouts/ up to .*raise --rollouts_every' -o "$disk/run" -s 1000 --checkpoint_every 0
     mount -o remount,ro "$disk"
     problem "a read-only run_dir" run_dir "$disk.*Read-only file system" -o "$disk/run"
