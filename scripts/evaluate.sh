@@ -1,7 +1,7 @@
 #!/bin/sh
 # DeepScaleR's evaluation: pass@1 over 16 samples at temperature 0.6, top_p 0.95, up to 32,768 tokens, on each set.
 # The answers go to the folder OUT (eval).
-#   ./scripts/evaluate.sh runs/deepscaler_24k/checkpoints/step_000230 aime.parquet amc.parquet math.parquet minerva.parquet olympiad_bench.parquet
+#   ./scripts/evaluate.sh runs/deepscaler_24k/checkpoints/step_000230 datasets/aime.json datasets/amc.json datasets/math.json datasets/minerva.json datasets/olympiad_bench.json
 model=${1:?the model folder, then the sets}
 shift
 cd "$(dirname "$0")/.." || exit 1
