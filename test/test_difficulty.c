@@ -80,7 +80,7 @@ static void check_filter(void) {
     add_answers(&answers, "fits", 1, 4, 8);
     add_answers(&answers, "hard", 0, 0, 8);
     add_answers(&answers, "easy", 2, 8, 8);
-    add_answers(&answers, "fits", 4, 7, 8); // the same question in another place: its own share
+    add_answers(&answers, "fits", 4, 7, 8);                                                       // the same question in another place: its own share
     add_answers(&answers, "a problem whose text is very much longer than it should be", 5, 0, 8); // counted as too long
     if (!check(prepare(six_rows, answers.data, 0.125f, 0.75f, &counts, &error), "prepared: %s", error.text)) { return; }
     prepare_counts_text(&text, &counts, 100);
