@@ -166,6 +166,7 @@ static inline int doctor(int argc, char **argv) {
     buffer_free(&bos);
     buffer_free(&eos);
     if (d->t.g.tokenizer) { tokenizer_free(d->t.g.tokenizer); }
+    rollout_close(&d->t.g.engine);
     policy_free(&d->t.g.policy);
     free(d);
     reward_thread_cleanup();
