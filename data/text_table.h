@@ -9,6 +9,7 @@ typedef struct {
     int *slots;       // (slot_count) number + 1 of a text, 0: free; at most half are taken
     int count, capacity;
     size_t slot_count; // a power of two
+    uint64_t secret;   // no file can be made whose texts all want one slot: the time would grow with the square. No result depends on it
 } TextTable;
 
 static inline void text_table_free(TextTable *table) {
@@ -22,9 +23,13 @@ static inline const char *text_table_get(const TextTable *table, int number, siz
     *bytes = table->begin[number + 1] - table->begin[number];
     return table->texts.data + table->begin[number];
 }
+static inline size_t text_table_home(const TextTable *table, uint64_t hash) {
+    hash = (hash ^ table->secret) * 0x9E3779B97F4A7C15u;
+    return (size_t)(hash ^ hash >> 32) & (table->slot_count - 1);
+}
 // Where the text is, or the free slot where it belongs.
 static inline size_t text_table_slot(const TextTable *table, uint64_t hash, const char *text, size_t bytes) {
-    size_t slot = hash & (table->slot_count - 1);
+    size_t slot = text_table_home(table, hash);
     for (; table->slots[slot]; slot = (slot + 1) & (table->slot_count - 1)) {
         const int number = table->slots[slot] - 1;
         size_t length;
@@ -44,8 +49,9 @@ static inline void text_table_grow(TextTable *table) {
     free(table->slots);
     table->slot_count = 2 * (size_t)table->capacity;
     table->slots = (int *)host_alloc(sizeof(int) * table->slot_count);
+    table->secret = (uint64_t)(seconds_now() * 1e9) * 0xD1342543DE82EF95u ^ (uint64_t)(uintptr_t)table->slots;
     for (int i = 0; i < table->count; i++) {
-        size_t slot = table->hashes[i] & (table->slot_count - 1);
+        size_t slot = text_table_home(table, table->hashes[i]);
         while (table->slots[slot]) { slot = (slot + 1) & (table->slot_count - 1); }
         table->slots[slot] = i + 1;
     }
