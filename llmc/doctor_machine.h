@@ -32,10 +32,8 @@ static inline void doctor_check_device(Doctor *d) {
 }
 static inline void doctor_check_ranks(Doctor *d) {
     const char *library = ranks_library();
-    if (!library) {
-        doctor_say(d, DOCTOR_OK, "ranks", "one: built without MPI (several need scripts/setup.sh and make again)");
-    } else if (ranks_count() == 1) {
-        doctor_say(d, DOCTOR_OK, "ranks", "one: not started as several by mpirun or srun; built with %s; sums between devices %s", library, collectives_library());
+    if (ranks_count() == 1) {
+        doctor_say(d, DOCTOR_OK, "ranks", "one: not started as several; built with %s, for %s; sums between devices %s", library, strcmp(library, "TCP") ? "mpirun and srun" : "torchrun's environment", collectives_library());
     } else {
         doctor_say(d, DOCTOR_OK, "ranks", "%d, %d of them on this machine, %s; %s; sums between devices %s", ranks_count(), ranks_local_count(), ranks_host(), library, collectives_library());
     }
