@@ -106,9 +106,9 @@ llmc/advantage.h test_grpo s/s - i % group_size, group_size);/samples->list, gro
 llmc/advantage.h test_grpo s/+ 1e-6/+ 1e-4/
 llmc/advantage.h test_losses s/(double)s->reward - (double)s->penalty/(double)s->reward + (double)s->penalty/
 llmc/advantage.h test_losses s/centred \* n \/ (n - 1)/centred * (n - 1) \/ n/
-llmc/advantage.h test_losses s/weight = s->masked ? 0 : s->count/weight = s->count/
-llmc/advantage.h test_losses s/weight = s->masked ? 0 : s->count/weight = !s->masked/
-llmc/advantage.h test_losses s/square += (s->masked ? 0 : s->count)/square += s->count/
+llmc/advantage.h test_losses s/t < s->count \&\& !s->masked; t++) { tokens/t < s->count; t++) { tokens/
+llmc/advantage.h test_losses s/t < s->count \&\& !s->masked; t++) { tokens/t < 1 \&\& !s->masked; t++) { tokens/
+llmc/advantage.h test_losses s/t < s->count \&\& !s->masked; t++) { square/t < s->count; t++) { square/
 llmc/advantage.h test_losses s/tokens > 1 ? tokens - 1 : 1/tokens/
 llmc/advantage.h test_losses s/^    advantage_dr_grpo(samples, group_size);/    advantage_grpo(samples, group_size);/
 llmc/shaping.h test_losses s/tokens - (limit - length)/tokens - limit/
@@ -261,6 +261,42 @@ llmc/cpu/sample.h test_sample s/a.id < b.id; }/a.id > b.id; }/
 llmc/cpu/adamw.h test_adamw s/1 - pow(beta2, step)/1 - pow(beta1, step)/
 llmc/cpu/adamw.h test_adamw s/ + theta \* a.weight_decay//
 llmc/cpu/gradient_norm.h test_gradient_norm s/for (; i < count; i++) { total/for (; i + 1 < count; i++) { total/
+llmc/cost.h test_cost s/tokens \* (tokens + 1); } \/\/ operations/tokens * tokens; } \/\/ operations/
+llmc/cost.h test_cost s/2 \* m->attention \* attended/m->attention * attended/
+llmc/cost.h test_cost s/return read > multiplied ? read : multiplied/return read + multiplied/
+llmc/cost.h test_cost s/+ s->context - mean, attended/, attended/
+llmc/cost.h test_cost s/(3 + s->scorings) \* forward/3 * forward/
+llmc/cost.h test_cost s/3.0 \* hidden \* c->intermediate/2.0 * hidden * c->intermediate/
+llmc/generator.h test_generator s/j->expected - i->expected/i->expected - j->expected/
+llmc/generator.h test_generator s/i->number - j->number/j->number - i->number/
+llmc/generator.h test_generator s/(int)(sum \/ known)/(int)(sum \/ groups)/
+llmc/generator.h test_generator s/g->begun += some ? group_size : 0/g->begun += some/
+llmc/generator.h test_generator s/turn < total \&\& room >= 1/turn < total/
+llmc/generator.h test_many_ranks.sh s/(int64_t)ranks_count() + ranks_mine()) \* group_size/(int64_t)ranks_count()) * group_size/
+llmc/advantage.h test_losses s/sample_return(s) + whole - /sample_return(s) + 0 * whole - /
+llmc/advantage.h test_losses s/s->by_token ? s->token_advantage\[t\] : /s->by_token ? s->token_advantage[0 * t] : /
+llmc/shaping.h test_losses s/for (int t = s->count - 1; t >= 0; t--) {$/for (int t = 0; t < s->count; t++) {/
+llmc/grpo.h test_losses s/s->sampler_k1 -= log_ratio/s->sampler_k1 += log_ratio/
+llmc/grpo.h test_losses s/exp(log_ratio) - log_ratio - 1/exp(-log_ratio) + log_ratio - 1/
+llmc/grpo.h test_losses s/n \* s->product - s->p \* s->p_sampled/n * s->product - s->p * s->p/
+llmc/grpo.h test_losses s/fabs(log_ratio));$/log_ratio);/
+llmc/cpu/logprob.h test_logprob s/bf16_to_float(bf16_from_float(logits\[i\])) \* scale/logits[i] * scale/
+llmc/cpu/logprob.h test_logprob s/logits\[i\] = temperature \* bf16/logits[i] = bf16/
+llmc/checkpoint.h test_checkpoint s/"cut_share", state->cut_share/"cut_share", 0.0/
+llmc/checkpoint.h test_checkpoint s/if (count < state->prompts) { state/if (count + 1 < state->prompts) { state/
+llmc/checkpoint.h test_checkpoint s/end += \*end == ' ';/end += *end != 0;/
+llmc/policy.h test_many_ranks.sh s/device_zero(policy->adam_v, policy->shards.share/device_zero(policy->adam_v, policy->parameters.total/
+llmc/trainer_stages.h test_stages.sh s/into < STAGE_MEAN_STEPS ? into : STAGE_MEAN_STEPS/STAGE_MEAN_STEPS/
+llmc/trainer_stages.h test_stages.sh s/t->state.was_below_trigger \&\& t->state.cut_share/t->state.cut_share/
+llmc/trainer_stages.h test_stages.sh s/t->state.cut_share >= (double)c->stage_trigger/t->state.cut_share < (double)c->stage_trigger/
+llmc/trainer_stages.h test_stages.sh s/^    t->total_steps = trainer_total_steps(t);//
+llmc/trainer_stages.h test_stages.sh s/^    t->state.cut_share = 0;//
+llmc/replay.h test_replay.sh s/s->logprob\[i\] = (float)json_number_value(logprob)/s->logprob[i] = (float)json_number_value(logprob) - 0.1f/
+llmc/replay.h test_replay.sh s/number > 0 \&\& prompt != t->g.prompt_index\[group\]/false/
+llmc/replay.h test_replay.sh s/recorded == t->fingerprint/true/
+llmc/replay.h test_replay.sh s/^    dataset_draw(.*//
+llmc/replay.h test_replay.sh s/json_integer_value(index) != prompt.index/false/
+llmc/trainer_losses.h test_train_losses.sh s/t->old_logprob_seconds = seconds_now() - started;/memset(samples->list[0].trainer_logprob, 0, 4);/
 llmc/exchange.h test_ranks@3 s/(Verdict){header.reward > 0, /(Verdict){true, /
 llmc/exchange.h test_ranks@3 s/buffer_append(&s->answer, at + header.text, header.answer)/buffer_append(\&s->answer, at, header.answer)/
 llmc/exchange.h test_ranks@3 s/buffer_append(&own, &scored\[k\], sizeof(int))/buffer_append(\&own, \&k, sizeof(int))/

@@ -23,6 +23,15 @@ static void test_counts(void) {
     // decoding the last of 1000 tokens: once all weights, 1000 keys and values
     check_near("a decoding step that memory limits", cost_decode_seconds(&m, 1, 1, 1000, 1e30, 1e12), (m.product_bytes + 1000 * 28672.0) / 1e12, 1e-15);
     check_near("a decoding step that operations limit", cost_decode_seconds(&m, 1, 1, 1000, 1e12, 1e30), (2 * m.products + 28 * 12 * 128 * 4.0 * 1000) / 1e12, 1e-15);
+    check_near("what takes longer hides the other", cost_decode_seconds(&m, 1, 1, 1000, 1e12, 1e12), (2 * m.products + 28 * 12 * 128 * 4.0 * 1000) / 1e12, 1e-15);
+    // each further forward pass, by itself: 64 answers of 4K stage's lengths after prompts of 100 tokens
+    double mean, square;
+    cost_expect_length(4096, &mean, &square);
+    StepShape step = {.answers = 64, .prompt = 100, .context = 4096, .at_once = 64, .gpus = 1, .operations = 1e14, .bytes = 1e12};
+    const double without = cost_step_seconds(&m, &step);
+    step.scorings = 2;
+    const double forward = 64 * (2 * m.products * (100 + mean) + m.attention * (100 * 100 + 200 * mean + square));
+    check_near("two scorings", cost_step_seconds(&m, &step) - without, 2 * forward / 1e14, 1e-9 * without);
 }
 static void test_lengths(void) {
     double mean, square;
