@@ -28,7 +28,6 @@ static inline void trainer_begin_stage(Trainer *t) {
     if (early) { printf("stage %d of %d: ends after %d of %d steps: %.1f%% of its answers are cut, --stage_trigger is %.1f%%\n", t->state.stage + 1, c->stage_count, t->state.step - t->state.stage_start, c->stages[t->state.stage].steps, 100 * t->state.cut_share, 100 * (double)c->stage_trigger); }
     t->state.stage++;
     t->state.stage_start = t->state.step;
-    t->state.cut_share = 0;
     t->state.was_below_trigger = 0;
     t->total_steps = trainer_total_steps(t);
     if (list_contains(c->stage_restart, "adam")) {

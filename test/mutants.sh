@@ -290,7 +290,6 @@ llmc/trainer_stages.h test_stages.sh s/into < STAGE_MEAN_STEPS ? into : STAGE_ME
 llmc/trainer_stages.h test_stages.sh s/t->state.was_below_trigger \&\& t->state.cut_share/t->state.cut_share/
 llmc/trainer_stages.h test_stages.sh s/t->state.cut_share >= (double)c->stage_trigger/t->state.cut_share < (double)c->stage_trigger/
 llmc/trainer_stages.h test_stages.sh s/^    t->total_steps = trainer_total_steps(t);//
-llmc/trainer_stages.h test_stages.sh s/^    t->state.cut_share = 0;//
 llmc/replay.h test_replay.sh s/s->logprob\[i\] = (float)json_number_value(logprob)/s->logprob[i] = (float)json_number_value(logprob) - 0.1f/
 llmc/replay.h test_replay.sh s/number > 0 \&\& prompt != t->g.prompt_index\[group\]/false/
 llmc/replay.h test_replay.sh s/recorded == t->fingerprint/true/

@@ -21,12 +21,12 @@ metric "$scratch/long" response_length/clip_ratio | awk '
         for (k = at; k <= 60; k++) { if (means[k] > most) { most = means[k] } }
         trigger = sprintf("%.6f", (least + most) / 2)
         for (k = 20; k <= 60 && !end; k++) { if (means[k] < trigger) { below = 1 } else if (below) { end = k } }
-        print trigger, end + 0
+        printf "%s %d %.1f\n", trigger, end, 100 * means[end]
     }' >"$scratch/trigger"
-read -r trigger end <"$scratch/trigger"
+read -r trigger end share <"$scratch/trigger"
 check "the shares go down and up" [ "$end" -gt 20 ]
 check "with a trigger" train "$scratch/triggered" 10:70,14:6 --stage_trigger "$trigger"
-check_contains "it says when and why" "$(cat "$scratch/triggered.log")" "stage 1 of 2: ends after $end of 70 steps: [0-9.]*% of its answers are cut"
+check_contains "it says when and why" "$(cat "$scratch/triggered.log")" "stage 1 of 2: ends after $end of 70 steps: $share% of its answers are cut"
 check_equal "the limit grows there" "$(metric "$scratch/triggered" response_length/limit | grep -c '^10$')" "$end"
 check_equal "and the run is shorter" "$(metric "$scratch/triggered" response_length/limit | wc -l)" $((end + 6))
 check_equal "up to there it is the same run" "$(fingerprints "$scratch/triggered" | head -n "$end")" "$(fingerprints "$scratch/long" | head -n "$end")"
