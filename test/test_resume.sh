@@ -20,7 +20,7 @@ train() { # run_dir, further options: everything that a run can have, in small
 }
 # What a run measured, without its times and what the size of the KV cache decides.
 metrics() { # run_dir
-    sed -E 's/"(timing_s\/[a-z_]*|perf\/time_per_step|perf\/throughput|perf\/mfu\/actor|rollout\/[a-z_]*|_timestamp|_runtime)":[^,}]*,?//g; s/,}/}/' "$1/metrics.jsonl"
+    sed -E 's/"(timing_s\/[a-z_]*|perf\/time_per_step|perf\/throughput|perf\/mfu\/actor|perf\/[a-z_]*memory[a-z_]*|perf\/cpu_heap_used_gb|rollout\/[a-z_]*|_timestamp|_runtime)":[^,}]*,?//g; s/,}/}/' "$1/metrics.jsonl"
 }
 check_same_run() { # what, run_dir: as $scratch/whole in everything that is learnt and recorded
     metrics "$2" >"$scratch/metrics"
