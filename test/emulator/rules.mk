@@ -12,16 +12,19 @@ EMU_CXX      = $(CXX) -std=c++17 -g -D$(PRECISION) -Itest/emulator -I. -fno-stri
 BACKEND_OBJECT = $(BUILD)/test/emulator/backend_emu.o $(BUILD)/test/emulator/emulator.o
 EMU_TESTS   ?= $(addprefix test_,adamw attention attention_decode attention_long decode_advance embedding gradient_norm linear logprob qk_norm rmsnorm rollout rope sample swiglu)
 
-$(BUILD)/test/emulator/emulator.o: test/emulator/emulator.cc ; @mkdir -p $(@D); echo 'c++  $<'; $(EMU_CXX) -O2 $(EMU_HOST) -c $< -o $@
+$(BUILD)/test/emulator/emulator.o: test/emulator/emulator.cc ; @mkdir -p $(@D); echo 'c++  $<'; $(EMU_CXX) -O3 -march=native $(EMU_HOST) -c $< -o $@
 # All __shared__ arrays lie in one section, under a name whose bounds the linker knows.
 $(BUILD)/test/emulator/%.o: test/emulator/%.cc ; @mkdir -p $(@D); echo 'c++  $<'; $(EMU_CXX) -O1 $(EMU_$(EMU)) -c $< -o $@ && objcopy --rename-section .noinit=emu_shared $@
 $(BUILD)/faults: $(BUILD)/test/emulator/faults.o $(BUILD)/test/emulator/emulator.o ; @echo 'link $@'; $(CXX) $(EMU_HOST) -no-pie $^ -o $@
 $(BUILD)/faults_hopper: $(BUILD)/test/emulator/faults_hopper.o $(BUILD)/test/emulator/emulator.o ; @echo 'link $@'; $(CXX) $(EMU_HOST) -no-pie $^ -o $@
 emu_programs: $(addprefix $(BUILD)/test/,$(EMU_TESTS)) $(BUILD)/faults $(BUILD)/faults_hopper
-emu_builds: ; @for p in FP32 BF16; do for e in asan race; do $(MAKE) --no-print-directory BACKEND=emu PRECISION=$$p EMU=$$e VARIANT=emu-$$e-$$p emu_programs || exit 1; done; done
+# Four builds side by side, so that the long unit of one does not keep the others waiting.
+EMU_BUILDS := $(foreach p,FP32 BF16,$(foreach e,race asan,emu_build-$e-$p))
+$(EMU_BUILDS): emu_build-%: ; @$(MAKE) --no-print-directory BACKEND=emu EMU=$(word 1,$(subst -, ,$*)) PRECISION=$(word 2,$(subst -, ,$*)) VARIANT=emu-$* emu_programs
+emu_builds: $(EMU_BUILDS)
 # Every op test in both precisions, in several orders of threads and with the race detector; then the planted faults, which must be found.
 test_emu: emu_builds
 	@sh test/emulator/run.sh $(EMU_TESTS)
 # The shipped kernels broken on purpose, one way at a time; the tests must notice.
 emu_mutants: ; @sh test/emulator/mutants.sh
-.PHONY: emu_mutants emu_programs emu_builds test_emu
+.PHONY: emu_mutants emu_programs emu_builds $(EMU_BUILDS) test_emu
