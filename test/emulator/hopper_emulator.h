@@ -153,8 +153,10 @@ static void box_land(size_t i) {
         for (int piece = 0; piece < 8; piece++) { memcpy(swizzled(c.shared + r * 128 + piece * 16), row + piece * 16, 16); }
     }
     if (recording) {
-        Cell *cell = regions[1].cells + (c.shared - (char *)dynamic_shared);
-        for (size_t j = 0; j < box_bytes(c.map); j++) { cell[j].write.thread &= (uint16_t)~WAS_PENDING; }
+        for (size_t at = (size_t)(c.shared - (char *)dynamic_shared), end = at + box_bytes(c.map); at < end; at++) {
+            Cell *cell = regions[1].apart[at / 4] ? &regions[1].cells[at] : &regions[1].words[at / 4];
+            cell->write.thread &= (uint16_t)~WAS_PENDING;
+        }
         b->clock[c.thread] = max(b->clock[c.thread], (uint16_t)(c.clock + 1));
     }
     b->bytes -= (int)box_bytes(c.map);
