@@ -49,6 +49,8 @@ damaged "an id too many" 'line 2: has [0-9]* ids and [0-9]* logprobs' '2s/"ids":
 damaged "an id out of the vocabulary" "line 2: id 0 is not one of the tokenizer's 24" '2s/"ids":\[[0-9]*/"ids":[24/'
 damaged "a log-probability that is none" 'line 2: log-probability 0 is no number' '2s/"logprobs":\[[^,]*/"logprobs":[null/'
 damaged "another prompt" 'line 1: is no answer to a prompt of' '1s/"prompt_ids":\[1/"prompt_ids":[2/'
+damaged "another index" 'line 1: is no answer to a prompt of' '1s/"index":[0-9]*/"index":99/'
+damaged "an answer from another group" 'line 2: answer 1 of a group' 2,5d
 damaged "no reward" 'line 1: has no "reward"' '1s/"reward"/"rewarded"/'
 damaged "more groups than a step has" 'line 33: is of one group more' '1,4{H;};${p;g;s/^\n//;}'
 mv "$(record 5)" "$scratch/record"
@@ -59,5 +61,7 @@ rm -rf "$run/replay"
 check_refused "no checkpoint before it" 'step 4 began from step 3, of which .* has no checkpoint' ./train_grpo --replay "$(record 4)"
 check_refused "another checkpoint" 'is what step 3 began with, and .* is of step 4' ./train_grpo --replay "$(record 3)" --resume "$run/checkpoints/step_000004" -o "$scratch/damaged"
 sed -i '/^{"step":3,/d' "$run/metrics.jsonl"
+position() { sed -n 's/.*"data_position": \([0-9]*\).*/\1/p' "$1/checkpoints/step_00000$2/trainer_state.json"; }
 check_contains "nothing to compare with" "$(./train_grpo --replay "$(record 3)" 2>&1)" 'replay of step 3: fingerprint #.*has none to compare it with'
+check "without a line of the step the place in the data moves on by its prompts" [ "$(position "$run/replay/step_000003" 3)" -gt "$(position "$run" 2)" ]
 check_report test_replay
