@@ -6,7 +6,7 @@ EMU         ?= asan
 EMU_asan    := -fsanitize=address,undefined -fno-sanitize-recover=all
 EMU_race    := -fsanitize=thread --param tsan-instrument-func-entry-exit=0
 EMU_HOST    := $(if $(filter asan,$(EMU)),$(EMU_asan))
-OPTIMIZE    ?= -O1 -march=native $(EMU_HOST)
+OPTIMIZE    ?= $(CHECKED) $(EMU_HOST)
 EMU_CXX      = $(CXX) -std=c++17 -g -fno-var-tracking -D$(PRECISION) -Itest/emulator -I. -fno-strict-aliasing -ffp-contract=off -Wall -Wextra -Wshadow -Werror \
                -Wno-unknown-pragmas -Wno-unused-function -Wno-format-truncation -MMD -MP
 BACKEND_OBJECT = $(BUILD)/test/emulator/backend_emu.o $(BUILD)/test/emulator/emulator.o
