@@ -29,7 +29,9 @@ check_equal "what was taken from the device before step 1 is all" "$(sed -n 's|.
 heap=$(growth cpu_heap_used_gb 2) resident=$(growth cpu_memory_used_gb 2)
 # the texts of ever longer answers are kept from step to step, and the history of the metrics fills memory reserved for it
 check "the heap is flat: $heap KiB more than after step 2" [ "$heap" -le 256 ]
-check "resident memory is flat: $resident KiB more than after step 2" [ "$resident" -le 2048 ]
+most=2048
+if ldd ./train_grpo | grep -q libasan; then most=16384; fi # whose allocator keeps what was freed, each size apart, and a shadow of it
+check "resident memory is flat: $resident KiB more than after step 2" [ "$resident" -le $most ]
 echo "show from step 2 to step $steps: heap $heap KiB, resident memory $resident KiB more of $(awk "BEGIN { printf \"%.0f\", $(value $steps cpu_memory_used_gb) * 1024 }") MiB; $(least 1 $steps 2) files, $(least 1 $steps 3) threads"
 check_nothing_half_written "afterwards" "$run"
 check_report test_memory
