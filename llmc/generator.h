@@ -168,20 +168,20 @@ static inline void generator_note_lengths(int *lengths, const int *prompt_index,
 static inline int generator_draw(void *context, int **samples, int room, int group_size) {
     Generator *g = (Generator *)context;
     const int64_t total = g->queue_end, left = total - g->queue_at;
-    if (g->fixed_queue) {
-        const int64_t turn = (g->begun / group_size * (int64_t)ranks_count() + ranks_mine()) * group_size; // of the queue's groups, every ranks_count()'th
-        const bool some = turn < total && room >= 1;
-        *samples = g->queue + turn;
-        for (int i = 0; some && i < group_size; i++) { g->owned[(*samples)[i]] = true; }
-        g->begun += some ? group_size : 0;
-        return some ? group_size : 0;
+    int wanted = group_size;
+    int64_t first;
+    if (room < 1) { return 0; }
+    if (g->fixed_queue) { // of the queue's groups, every ranks_count()'th
+        first = (g->begun / group_size * (int64_t)ranks_count() + ranks_mine()) * group_size;
+    } else {
+        if (left <= 0 || g->begun - g->ended >= g->fair) { return 0; }
+        if (ranks_count() > 1 && left <= 2 * (int64_t)ranks_count() * group_size) { wanted = 1; }
+        first = ranks_counter_add(wanted);
+        g->queue_at = first + wanted;
     }
-    const int wanted = ranks_count() == 1 || left > 2 * (int64_t)ranks_count() * group_size ? group_size : 1;
-    if (left <= 0 || room < 1 || g->begun - g->ended >= g->fair) { return 0; }
-    const int64_t first = ranks_counter_add(wanted), end = first + wanted < total ? first + wanted : total;
-    g->queue_at = first + wanted;
-    *samples = g->queue + first;
+    const int64_t end = first + wanted < total ? first + wanted : total;
     const int count = end > first ? (int)(end - first) : 0; // none, if others have emptied it meanwhile
+    *samples = g->queue + first;
     for (int i = 0; i < count; i++) { g->owned[(*samples)[i]] = true; }
     g->begun += count;
     return count;

@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "llmc/ranks.h"
+#include "llmc/ranks_sums.h"
 
-enum { RANKS_FLOATS = 1 << 18,    // of one exchange of ranks_reduce_scatter
-       RANKS_BYTES = 1 << 30,     // of one message
-       RANKS_DOUBLES = 1 << 10 }; // of one ranks_sum
+enum { RANKS_BYTES = 1 << 30 }; // of one message
 static int count = 1, mine, local, local_count = 1;
 static volatile bool waiting; // for others
 static char host[MPI_MAX_PROCESSOR_NAME];
@@ -139,10 +137,9 @@ bool ranks_any(bool of_mine) {
     return any > 0;
 }
 void ranks_gather(void *data, const size_t *starts, int to) {
-    size_t longest = 0;
+    const size_t longest = ranks_longest_piece(starts);
     if (count == 1) { return; }
     waiting = true;
-    for (int r = 0; r < count; r++) { longest = starts[r + 1] - starts[r] > longest ? starts[r + 1] - starts[r] : longest; }
     for (size_t done = 0; done < longest; done += RANKS_BYTES) {
         for (int r = 0; r < count; r++) {
             const size_t whole = starts[r + 1] - starts[r], left = whole > done ? whole - done : 0;
@@ -162,11 +159,10 @@ void ranks_gather(void *data, const size_t *starts, int to) {
 }
 // Each rank sends every other rank its part of that one's piece, a stretch at a time, and adds up what it gets in rising rank.
 void ranks_reduce_scatter(float *data, const size_t *starts) {
-    size_t longest = 0;
+    const size_t longest = ranks_longest_piece(starts);
     const size_t own = starts[mine + 1] - starts[mine];
     if (count == 1) { return; }
     waiting = true;
-    for (int r = 0; r < count; r++) { longest = starts[r + 1] - starts[r] > longest ? starts[r + 1] - starts[r] : longest; }
     for (size_t done = 0; done < longest; done += RANKS_FLOATS) {
         const size_t left = own > done ? own - done : 0, part = left < RANKS_FLOATS ? left : RANKS_FLOATS;
         MPI_Request requests[2];
@@ -177,13 +173,7 @@ void ranks_reduce_scatter(float *data, const size_t *starts) {
             MPI_Isend(data + starts[to] + done, (int)(rest < RANKS_FLOATS ? rest : RANKS_FLOATS), MPI_FLOAT, to, 0, MPI_COMM_WORLD, &requests[1]);
             MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
         }
-        float *piece = data + starts[mine] + done;
-        memcpy(received + (size_t)mine * RANKS_FLOATS, piece, sizeof(float) * part);
-        for (size_t i = 0; i < part; i++) {
-            float sum = received[i];
-            for (int r = 1; r < count; r++) { sum += received[(size_t)r * RANKS_FLOATS + i]; }
-            piece[i] = sum;
-        }
+        ranks_add_up(data + starts[mine] + done, received, part);
     }
     waiting = false;
 }

@@ -5,12 +5,10 @@
 #include <stdatomic.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include "llmc/ranks.h"
 #include "llmc/ranks_join.h"
+#include "llmc/ranks_sums.h"
 
-enum { RANKS_FLOATS = 1 << 18,   // of one exchange of ranks_reduce_scatter
-       RANKS_DOUBLES = 1 << 10,  // of one addition of ranks_sum
-       RANKS_LOST_SECONDS = 1 }; // that watch.h has to say more of a rank that is gone
+enum { RANKS_LOST_SECONDS = 1 }; // that watch.h has to say more of a rank that is gone
 
 static int local, local_count = 1, calls[MAX_RANKS], counters[MAX_RANKS]; // calls, counters: sockets to other ranks, -1 for none
 static struct pollfd looked_at[MAX_RANKS];
@@ -211,10 +209,9 @@ void ranks_gather(void *data, const size_t *starts, int to) {
 }
 // Each rank sends every other rank its part of that one's piece, a stretch at a time, and adds up what it gets in rising rank.
 void ranks_reduce_scatter(float *data, const size_t *starts) {
-    size_t longest = 0;
+    const size_t longest = ranks_longest_piece(starts);
     if (count == 1) { return; }
     waiting = true;
-    for (int r = 0; r < count; r++) { longest = starts[r + 1] - starts[r] > longest ? starts[r + 1] - starts[r] : longest; }
     for (size_t done = 0; done < longest; done += RANKS_FLOATS) {
         const size_t own = starts[mine + 1] - starts[mine], left = own > done ? own - done : 0, part = left < RANKS_FLOATS ? left : RANKS_FLOATS;
         for (int step = 1; step < count; step++) {
@@ -222,13 +219,7 @@ void ranks_reduce_scatter(float *data, const size_t *starts) {
             const size_t whole = starts[to + 1] - starts[to], rest = whole > done ? whole - done : 0;
             exchange(to, data + starts[to] + done, sizeof(float) * (rest < RANKS_FLOATS ? rest : RANKS_FLOATS), from, received + (size_t)from * RANKS_FLOATS, sizeof(float) * part);
         }
-        float *piece = data + starts[mine] + done;
-        memcpy(received + (size_t)mine * RANKS_FLOATS, piece, sizeof(float) * part);
-        for (size_t i = 0; i < part; i++) {
-            float sum = received[i];
-            for (int r = 1; r < count; r++) { sum += received[(size_t)r * RANKS_FLOATS + i]; }
-            piece[i] = sum;
-        }
+        ranks_add_up(data + starts[mine] + done, received, part);
     }
     waiting = false;
 }

@@ -12,13 +12,15 @@ static inline void trainer_score_microbatch(Trainer *t, const floatX *weights, s
         memcpy(sample_logprobs(sample, field), t->g.policy.host_logprob + grpo_first_row(&t->microbatch, s, sample), sizeof(float) * (size_t)sample->count);
     }
 }
-static inline void trainer_score_step(Trainer *t, const floatX *weights, size_t field) { // of all answers of the step
+static inline double trainer_score_step(Trainer *t, const floatX *weights, size_t field) { // of all answers of the step; returns the seconds it took
+    const double started = seconds_now();
     batch_plan(&t->plan, &t->g.samples, 0, t->g.samples.count, t->config->tokens_per_microbatch, false);
     for (int m = 0; m < t->plan.count; m++) {
         batch_fill(&t->microbatch, &t->plan, m, &t->g.samples);
         trainer_score_microbatch(t, weights, field);
     }
     samples_exchange_logprobs(&t->g.samples, field, t->plan.sample, t->plan.starts[t->plan.count], &t->g.exchanged);
+    return seconds_now() - started;
 }
 static inline void trainer_reference_logprobs(Trainer *t) { // of the micro-batch, into its samples
     watch_worked();
@@ -46,16 +48,10 @@ static inline void trainer_shape_rewards(Trainer *t) {
     const bool kl_in_reward = trainer_has_kl_in_reward(t);
     t->loss.context = context;
     if (!strcmp(c->old_logprobs, "trainer")) {
-        const double started = seconds_now();
-        trainer_score_step(t, t->g.policy.weights, offsetof(Sample, trainer_logprob));
-        t->old_logprob_seconds = seconds_now() - started;
+        t->old_logprob_seconds = trainer_score_step(t, t->g.policy.weights, offsetof(Sample, trainer_logprob));
         for (int i = 0; i < samples->count; i++) { samples->list[i].old_logprob = samples->list[i].trainer_logprob; }
     }
-    if (kl_in_reward) {
-        const double started = seconds_now();
-        trainer_score_step(t, t->g.policy.reference, offsetof(Sample, reference_logprob));
-        t->reference_seconds = seconds_now() - started;
-    }
+    if (kl_in_reward) { t->reference_seconds = trainer_score_step(t, t->g.policy.reference, offsetof(Sample, reference_logprob)); }
     for (int i = 0; i < samples->count; i++) {
         Sample *s = &samples->list[i];
         if (kl_in_reward && t->advantage == advantage_reinforce) {
